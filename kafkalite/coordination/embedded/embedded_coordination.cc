@@ -1,0 +1,54 @@
+#include "kafkalite/coordination/embedded/embedded_coordination.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kafkalite/coordination/embedded/session_client.h"
+#include "kafkalite/coordination/embedded/tree_server.h"
+
+namespace kafkalite::coordination {
+namespace {
+
+// The user's hold on a session: letting go of it ends the session.
+class EmbeddedSession final : public Session {
+ public:
+  explicit EmbeddedSession(std::shared_ptr<SessionClient> client) : client_(std::move(client)) {}
+  ~EmbeddedSession() override { client_->Close(); }
+
+  uint64_t id() const override { return client_->id(); }
+  void Commit(std::vector<Operation> operations, CommitCallback callback) override {
+    client_->Commit(std::move(operations), std::move(callback));
+  }
+  void Get(std::string path, Watch watch, GetCallback callback) override {
+    client_->Get(std::move(path), std::move(watch), std::move(callback));
+  }
+  void Children(std::string path, Watch watch, ChildrenCallback callback) override {
+    client_->Children(std::move(path), std::move(watch), std::move(callback));
+  }
+
+ private:
+  const std::shared_ptr<SessionClient> client_;
+};
+
+}  // namespace
+
+EmbeddedCoordination::EmbeddedCoordination(base::Executor& executor, base::Network& network)
+    : executor_(executor),
+      network_(network),
+      server_(std::make_shared<TreeServer>(executor, network)) {}
+
+EmbeddedCoordination::~EmbeddedCoordination() = default;
+
+std::unique_ptr<Session> EmbeddedCoordination::Connect(const SessionOptions& options,
+                                                       SessionListener listener) {
+  return std::make_unique<EmbeddedSession>(
+      SessionClient::Open(executor_, network_, server_, options, std::move(listener)));
+}
+
+void EmbeddedCoordination::ExpireSession(uint64_t id) { server_->ExpireSession(id); }
+void EmbeddedCoordination::ExpireClient(int32_t client) { server_->ExpireClient(client); }
+void EmbeddedCoordination::DisownClient(int32_t client) { server_->DisownClient(client); }
+size_t EmbeddedCoordination::session_count() const { return server_->session_count(); }
+
+}  // namespace kafkalite::coordination

@@ -1,0 +1,91 @@
+// File: tree_server.h
+//
+// The server's side of the embedded coordination: one tree, the sessions, their watch events.
+//
+// It is a mutex and not a strand that guards the tree, because replies run callbacks on the
+// caller's thread: they must leave after the tree was left, and in order. So they queue per session
+// under the mutex, and whoever queued some delivers them outside of it.
+//
+// Thread safety: any thread. Lifetime: shared with the sessions.
+
+#ifndef KAFKALITE_COORDINATION_EMBEDDED_TREE_SERVER_H_
+#define KAFKALITE_COORDINATION_EMBEDDED_TREE_SERVER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "kafkalite/base/executor.h"
+#include "kafkalite/base/mutex.h"
+#include "kafkalite/base/network.h"
+#include "kafkalite/coordination/embedded/messages.h"
+#include "kafkalite/coordination/embedded/node_tree.h"
+
+namespace kafkalite::coordination {
+
+class TreeServer : public std::enable_shared_from_this<TreeServer> {
+ public:
+  // REQUIRES: both outlive the server.
+  TreeServer(base::Executor& executor, base::Network& network);
+  ~TreeServer();
+
+  // A session whose time runs from now on. Its messages carry the address returned.
+  std::shared_ptr<const ReturnAddress> Open(int32_t client, base::Duration timeout,
+                                            std::weak_ptr<ReplyReceiver> receiver);
+
+  void Receive(const std::shared_ptr<const ReturnAddress>& from, Request request);
+
+  // End sessions as if they had been silent for too long. Their ephemerals are gone on return.
+  void ExpireSession(uint64_t session);
+  void DisownClient(int32_t client);
+  void ExpireClient(int32_t client);
+
+  size_t session_count() const;
+
+ private:
+  struct SessionState {
+    std::shared_ptr<const ReturnAddress> address;
+    base::Duration timeout;
+    base::Time heard;
+    uint64_t last_event = 0;
+    std::deque<Event> unacknowledged;
+    bool disowned = false;  // its process is dead: a last word of it does not count
+  };
+  using Sessions = std::map<uint64_t, SessionState>;
+
+  void Answer(SessionState& session, Request request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndSession(Sessions::iterator position, bool tell) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Adds events to their sessions; those other than `answered` get a reply of their own for it.
+  void Notify(const std::vector<NodeTree::Watcher>& fired, uint64_t answered)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Enqueue(const std::shared_ptr<const ReturnAddress>& to, Reply reply)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Delivers what is queued. One thread at a time serves one session.
+  void Deliver() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void ArmSweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Sweep(base::Time due);
+
+  base::Executor& executor_;
+  base::Network& network_;
+
+  mutable base::Mutex mu_;
+  NodeTree tree_ ABSL_GUARDED_BY(mu_);
+  uint64_t last_session_ ABSL_GUARDED_BY(mu_) = 0;
+  Sessions sessions_ ABSL_GUARDED_BY(mu_);
+  // An entry exists while replies are queued or one is being delivered.
+  std::map<uint64_t, std::deque<Reply>> outboxes_ ABSL_GUARDED_BY(mu_);
+  // The sessions of outboxes_ that nobody is serving.
+  std::deque<std::shared_ptr<const ReturnAddress>> ready_ ABSL_GUARDED_BY(mu_);
+  base::TimerId sweep_timer_ ABSL_GUARDED_BY(mu_) = base::TimerId::kNone;
+  base::Time sweep_due_ ABSL_GUARDED_BY(mu_) = base::Time::max();
+};
+
+}  // namespace kafkalite::coordination
+
+#endif  // KAFKALITE_COORDINATION_EMBEDDED_TREE_SERVER_H_
