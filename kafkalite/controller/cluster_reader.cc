@@ -1,0 +1,311 @@
+#include "kafkalite/controller/cluster_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace kafkalite::controller {
+
+using coordination::ChildrenResult;
+using coordination::Code;
+using coordination::GetResult;
+namespace paths = coordination::paths;
+using model::BrokerId;
+using model::TopicPartition;
+
+namespace {
+
+bool Unreachable(Code code) {
+  return code == Code::kConnectionLoss || code == Code::kSessionExpired;
+}
+
+std::optional<BrokerId> ParseBrokerId(const std::string& name) {
+  int32_t id = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return BrokerId(id);
+}
+
+}  // namespace
+
+ClusterReader::ClusterReader(std::shared_ptr<base::Strand> strand,
+                             std::shared_ptr<coordination::Session> session, ClusterView& view,
+                             base::Task changed)
+    : strand_(std::move(strand)),
+      session_(std::move(session)),
+      view_(view),
+      changed_(std::move(changed)) {}
+
+template <class F>
+auto ClusterReader::InStrand(F f) {
+  return [weak = weak_from_this(), strand = strand_, f = std::move(f)](auto... result) mutable {
+    strand->Run([weak, f, ... result = std::move(result)]() mutable {
+      const auto self = weak.lock();
+      if (self != nullptr && !self->stopped_) f(*self, result...);
+    });
+  };
+}
+
+coordination::Watch ClusterReader::WatchFor(void (*mark)(Dirty&, const std::string&),
+                                            std::string name) {
+  return InStrand([mark, name = std::move(name)](ClusterReader& self) {
+    mark(self.dirty_, name);
+    self.changed_();
+  });
+}
+
+void ClusterReader::End() {
+  if (--pending_ > 0) return;
+  auto done = std::exchange(done_, {});
+  done(std::exchange(ok_, true));
+}
+
+void ClusterReader::Read(absl::AnyInvocable<void(bool)> done) {
+  done_ = std::move(done);
+  Begin();
+  Dirty dirty = std::exchange(dirty_, {});
+  if (dirty.brokers) ReadBrokers();
+  if (dirty.topics) ReadTopics();
+  for (const std::string& topic : dirty.topic) ReadTopic(topic);
+  for (const TopicPartition& tp : dirty.state) ReadState(tp);
+  if (dirty.isr_changes) ReadIsrChanges();
+  // A deletion is of a topic that has been read: after the topics.
+  if (dirty.deletions && (dirty.topics || !dirty.topic.empty())) {
+    dirty_.deletions = true;
+  } else if (dirty.deletions) {
+    ReadDeletions();
+  }
+  End();
+}
+
+void ClusterReader::ReadBrokers() {
+  Begin();
+  session_->Children(paths::kBrokerIds,
+                     WatchFor([](Dirty& dirty, const std::string&) { dirty.brokers = true; }, ""),
+                     InStrand([](ClusterReader& self, const ChildrenResult& result) {
+                       if (result.code != Code::kOk) {
+                         self.dirty_.brokers = true;
+                         self.ok_ = false;
+                         return self.End();
+                       }
+                       const size_t before = self.view_.brokers.size();
+                       std::erase_if(self.view_.brokers, [&](const auto& entry) {
+                         const std::string name = std::to_string(entry.first.value());
+                         return std::find(result.names.begin(), result.names.end(), name) ==
+                                result.names.end();
+                       });
+                       if (self.view_.brokers.size() != before) ++self.view_.revision;
+                       for (const std::string& name : result.names) {
+                         if (const auto broker = ParseBrokerId(name)) self.ReadBroker(*broker);
+                       }
+                       self.End();
+                     }));
+}
+
+void ClusterReader::ReadBroker(BrokerId broker) {
+  Begin();
+  session_->Get(paths::Broker(broker), {},
+                InStrand([broker](ClusterReader& self, const GetResult& result) {
+                  self.OnBroker(broker, result);
+                  self.End();
+                }));
+}
+
+void ClusterReader::OnBroker(BrokerId broker, const GetResult& result) {
+  if (Unreachable(result.code)) {
+    dirty_.brokers = true;
+    ok_ = false;
+    return;
+  }
+  if (result.code != Code::kOk) return;  // gone again: its watch will say
+  const auto registration =
+      coordination::BrokerRegistration::Parse(paths::Broker(broker), result.data);
+  if (!registration.ok()) return;
+  const auto found = view_.brokers.find(broker);
+  if (found != view_.brokers.end() && found->second.incarnation == registration->incarnation) {
+    return;
+  }
+  const bool bounced = found != view_.brokers.end();
+  BrokerView& fresh = view_.brokers[broker];
+  fresh = BrokerView();
+  fresh.incarnation = registration->incarnation;
+  ++view_.revision;
+  if (!bounced) return;
+  for (auto& [name, topic] : view_.topics) {
+    for (auto& [number, partition] : topic.partitions) {
+      if (partition.state && partition.state->leader == broker) partition.leader_bounced = true;
+    }
+  }
+}
+
+void ClusterReader::ReadTopics() {
+  Begin();
+  session_->Children(paths::kTopics,
+                     WatchFor([](Dirty& dirty, const std::string&) { dirty.topics = true; }, ""),
+                     InStrand([](ClusterReader& self, const ChildrenResult& result) {
+                       if (result.code != Code::kOk) {
+                         self.dirty_.topics = true;
+                         self.ok_ = false;
+                         return self.End();
+                       }
+                       for (const std::string& name : result.names) {
+                         if (!self.view_.topics.contains(name)) self.ReadTopic(name);
+                       }
+                       self.End();
+                     }));
+}
+
+void ClusterReader::ReadTopic(const std::string& topic) {
+  Begin();
+  session_->Get(
+      paths::Topic(topic),
+      WatchFor([](Dirty& dirty, const std::string& name) { dirty.topic.insert(name); }, topic),
+      InStrand([topic](ClusterReader& self, const GetResult& result) {
+        self.OnTopic(topic, result);
+        self.End();
+      }));
+}
+
+void ClusterReader::OnTopic(const std::string& topic, const GetResult& result) {
+  if (Unreachable(result.code)) {
+    dirty_.topic.insert(topic);
+    ok_ = false;
+    return;
+  }
+  if (result.code != Code::kOk) return;  // deleted: whoever did it has taken it off the view
+  const auto assignment = coordination::TopicAssignment::Parse(paths::Topic(topic), result.data);
+  if (!assignment.ok()) return;
+  TopicView& view = view_.topics[topic];
+  view.creation_id = result.stat.creation_id;
+  view.assignment_version = result.stat.version;
+  for (const auto& [number, replicas] : assignment->replicas) {
+    if (replicas.empty()) continue;
+    PartitionView& partition = view.partitions[number];
+    const bool is_new = partition.replicas.empty();
+    if (partition.replicas != replicas) {
+      partition.replicas = replicas;
+      view_.Touch(partition);
+    }
+    if (is_new) ReadState({topic, number});
+  }
+  ReadConfig(topic);
+}
+
+void ClusterReader::ReadConfig(const std::string& topic) {
+  Begin();
+  session_->Get(
+      paths::TopicConfig(topic),
+      WatchFor([](Dirty& dirty, const std::string& name) { dirty.topic.insert(name); }, topic),
+      InStrand([topic](ClusterReader& self, const GetResult& result) {
+        self.OnConfig(topic, result);
+        self.End();
+      }));
+}
+
+void ClusterReader::OnConfig(const std::string& topic, const GetResult& result) {
+  if (Unreachable(result.code)) {
+    dirty_.topic.insert(topic);
+    ok_ = false;
+    return;
+  }
+  const auto found = view_.topics.find(topic);
+  if (result.code != Code::kOk || found == view_.topics.end()) return;
+  const auto node = coordination::ConfigNode::Parse(paths::TopicConfig(topic), result.data);
+  if (!node.ok()) return;
+  const auto config = model::ParseTopicConfig(node->config);
+  if (!config.ok()) return;  // somebody else's keys: the settings stay as they were
+  TopicView& view = found->second;
+  view.overrides = node->config;
+  if (view.config == *config) return;
+  view.config = *config;
+  for (auto& [number, partition] : view.partitions) view_.Touch(partition);
+}
+
+void ClusterReader::ReadState(const TopicPartition& tp) {
+  Begin();
+  session_->Get(paths::PartitionState(tp), {},
+                InStrand([tp](ClusterReader& self, const GetResult& result) {
+                  self.OnState(tp, result);
+                  self.End();
+                }));
+}
+
+void ClusterReader::OnState(const TopicPartition& tp, const GetResult& result) {
+  if (Unreachable(result.code)) {
+    dirty_.state.insert(tp);
+    ok_ = false;
+    return;
+  }
+  const auto topic = view_.topics.find(tp.topic);
+  if (result.code != Code::kOk || topic == view_.topics.end()) return;
+  const auto state = coordination::PartitionState::Parse(paths::PartitionState(tp), result.data);
+  if (!state.ok()) return;
+  const auto partition = topic->second.partitions.find(tp.partition);
+  if (partition == topic->second.partitions.end()) return;
+  if (partition->second.version == result.stat.version) return;
+  partition->second.state = *state;
+  partition->second.version = result.stat.version;
+  view_.Touch(partition->second);
+}
+
+void ClusterReader::ReadDeletions() {
+  Begin();
+  session_->Children(paths::kDeleteTopics,
+                     WatchFor([](Dirty& dirty, const std::string&) { dirty.deletions = true; }, ""),
+                     InStrand([](ClusterReader& self, const ChildrenResult& result) {
+                       if (result.code != Code::kOk) {
+                         self.dirty_.deletions = true;
+                         self.ok_ = false;
+                         return self.End();
+                       }
+                       for (const std::string& name : result.names) {
+                         const auto found = self.view_.topics.find(name);
+                         if (found == self.view_.topics.end()) {
+                           // Nothing to delete: take the request away.
+                           self.session_->Commit(
+                               {coordination::Operation::Delete(paths::DeleteTopic(name))},
+                               [](const coordination::CommitResult&) {});
+                         } else if (!found->second.deleting) {
+                           found->second.deleting = true;
+                           found->second.deleted_at = ++self.view_.revision;
+                         }
+                       }
+                       self.End();
+                     }));
+}
+
+void ClusterReader::ReadIsrChanges() {
+  Begin();
+  session_->Children(
+      paths::kIsrChanges,
+      WatchFor([](Dirty& dirty, const std::string&) { dirty.isr_changes = true; }, ""),
+      InStrand([](ClusterReader& self, const ChildrenResult& result) {
+        if (result.code != Code::kOk) {
+          self.dirty_.isr_changes = true;
+          self.ok_ = false;
+          return self.End();
+        }
+        for (const std::string& name : result.names) {
+          const std::string path = std::string(paths::kIsrChanges) + "/" + name;
+          self.Begin();
+          self.session_->Get(
+              path, {}, self.InStrand([path](ClusterReader& self, const GetResult& result) {
+                const auto changed = coordination::PartitionSet::Parse(path, result.data);
+                if (result.code == Code::kOk && changed.ok()) {
+                  for (const TopicPartition& tp : changed->partitions) self.ReadState(tp);
+                }
+                if (Unreachable(result.code)) {
+                  self.dirty_.isr_changes = true;
+                  self.ok_ = false;
+                } else {
+                  self.session_->Commit({coordination::Operation::Delete(path)},
+                                        [](const coordination::CommitResult&) {});
+                }
+                self.End();
+              }));
+        }
+        self.End();
+      }));
+}
+
+}  // namespace kafkalite::controller

@@ -1,0 +1,62 @@
+// File: cluster_view.h
+//
+// The cluster as the controller sees it: what coordination holds and what brokers reported. Plain
+// data; everything is in ordered maps, so that every decision is the same in every run.
+
+#ifndef KAFKALITE_CONTROLLER_CLUSTER_VIEW_H_
+#define KAFKALITE_CONTROLLER_CLUSTER_VIEW_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kafkalite/coordination/znodes.h"
+#include "kafkalite/model/ids.h"
+#include "kafkalite/model/topic.h"
+
+namespace kafkalite::controller {
+
+struct BrokerView {
+  model::Incarnation incarnation;
+  // What it said of its logs after its first full update; until then nobody knows.
+  bool reported = false;
+  std::map<model::TopicPartition, model::LogId> logs;
+};
+
+struct PartitionView {
+  std::vector<model::BrokerId> replicas;  // the preferred leader first
+  std::optional<coordination::PartitionState> state;
+  int32_t version = -1;  // of the state's node
+  // The leader's broker registered anew: whoever leads next does so in a new epoch.
+  bool leader_bounced = false;
+  uint64_t revision = 0;  // when brokers last had news of it
+};
+
+struct TopicView {
+  int64_t creation_id = 0;
+  int32_t assignment_version = -1;
+  model::ConfigMap overrides;
+  model::TopicConfig config;
+  std::map<model::PartitionId, PartitionView> partitions;
+  bool deleting = false;
+  uint64_t deleted_at = 0;  // the revision that told the brokers
+};
+
+struct ClusterView {
+  std::map<model::BrokerId, BrokerView> brokers;  // those that live
+  std::map<std::string, TopicView> topics;
+  // Counts the news that brokers have to hear of.
+  uint64_t revision = 0;
+
+  void Touch(PartitionView& partition) { partition.revision = ++revision; }
+};
+
+// The name of the log that a broker makes for a partition: one registration makes a log of one
+// topic once, so this names the log's contents (rule 24).
+model::LogId NewLogId(model::Incarnation incarnation, int64_t topic_creation_id);
+
+}  // namespace kafkalite::controller
+
+#endif  // KAFKALITE_CONTROLLER_CLUSTER_VIEW_H_

@@ -1,0 +1,148 @@
+#include "kafkalite/controller/command_sender.h"
+
+#include <utility>
+
+namespace kafkalite::controller {
+
+using model::BrokerId;
+using model::ErrorCode;
+
+namespace {
+
+// After a failed command.
+constexpr base::Duration kRetryPause = std::chrono::milliseconds(20);
+// A command that was not answered by then is lost on a link, or its broker is paused.
+constexpr base::Duration kAnswerTimeout = std::chrono::seconds(1);
+
+}  // namespace
+
+CommandSender::CommandSender(std::shared_ptr<base::Strand> strand,
+                             std::shared_ptr<ControllerHost> host, ClusterView& view,
+                             model::ControllerEpoch epoch,
+                             absl::AnyInvocable<void(Outcome)> outcome)
+    : strand_(std::move(strand)),
+      host_(std::move(host)),
+      view_(view),
+      epoch_(epoch),
+      outcome_(std::move(outcome)) {}
+
+void CommandSender::SendNews() {
+  std::erase_if(receivers_,
+                [&](const auto& entry) { return !view_.brokers.contains(entry.first); });
+  for (const auto& [id, broker] : view_.brokers) {
+    Receiver& receiver = receivers_[id];
+    if (receiver.incarnation != broker.incarnation) {
+      const uint64_t number = receiver.number;  // an answer to the earlier self does not count
+      receiver = Receiver{.incarnation = broker.incarnation, .number = number};
+    }
+    const bool news = !receiver.told_all || receiver.acknowledged < view_.revision;
+    if (news && !receiver.under_way) Send(id, receiver);
+  }
+}
+
+bool CommandSender::AcknowledgedByAll(uint64_t revision) const {
+  for (const auto& [id, broker] : view_.brokers) {
+    const auto found = receivers_.find(id);
+    if (found == receivers_.end() || !found->second.told_all ||
+        found->second.acknowledged < revision) {
+      return false;
+    }
+  }
+  return true;
+}
+
+transport::ClusterStateUpdate CommandSender::MakeUpdate(const Receiver& receiver) const {
+  transport::ClusterStateUpdate update;
+  update.controller = host_->self();
+  update.controller_epoch = epoch_;
+  update.broker_incarnation = receiver.incarnation;
+  update.full = !receiver.told_all;
+  for (const auto& [id, broker] : view_.brokers) update.live_brokers.push_back(id);
+  for (const auto& [name, topic] : view_.topics) {
+    if (topic.deleting) {
+      if (update.full || topic.deleted_at > receiver.acknowledged) {
+        update.deleted_topics.push_back(name);
+      }
+      continue;
+    }
+    for (const auto& [number, partition] : topic.partitions) {
+      if (!partition.state) continue;
+      if (!update.full && partition.revision <= receiver.acknowledged) continue;
+      update.partitions.push_back({.tp = {name, number},
+                                   .topic_creation_id = topic.creation_id,
+                                   .leader = partition.state->leader,
+                                   .leader_epoch = partition.state->leader_epoch,
+                                   .controller_epoch = partition.state->controller_epoch,
+                                   .replicas = partition.replicas,
+                                   .isr = partition.state->isr,
+                                   .log_ids = partition.state->log_ids,
+                                   .state_version = partition.version,
+                                   .config = topic.config,
+                                   .overrides = topic.overrides});
+    }
+  }
+  return update;
+}
+
+void CommandSender::Send(BrokerId broker, Receiver& receiver) {
+  receiver.under_way = true;
+  const uint64_t number = ++receiver.number;
+  RetryLater(broker, number, kAnswerTimeout);
+  host_->Peer(broker)->UpdateClusterState(
+      MakeUpdate(receiver),
+      [weak = weak_from_this(), strand = strand_, broker, number,
+       revision = view_.revision](absl::StatusOr<transport::ClusterStateAck> answer) mutable {
+        strand->Run([weak, broker, number, revision, answer = std::move(answer)]() mutable {
+          if (const auto self = weak.lock()) self->OnAnswer(broker, number, revision, answer);
+        });
+      });
+}
+
+void CommandSender::RetryLater(BrokerId broker, uint64_t number, base::Duration pause) {
+  host_->After(pause, [weak = weak_from_this(), strand = strand_, broker, number] {
+    strand->Run([weak, broker, number] {
+      const auto self = weak.lock();
+      if (self == nullptr || self->stopped_) return;
+      const auto found = self->receivers_.find(broker);
+      if (found == self->receivers_.end()) return;
+      Receiver& receiver = found->second;
+      if (!receiver.under_way || receiver.number != number) return;
+      receiver.under_way = false;
+      self->SendNews();
+    });
+  });
+}
+
+void CommandSender::OnAnswer(BrokerId broker, uint64_t number, uint64_t revision,
+                             absl::StatusOr<transport::ClusterStateAck>& answer) {
+  const auto found = receivers_.find(broker);
+  if (stopped_ || found == receivers_.end()) return;
+  Receiver& receiver = found->second;
+  if (!receiver.under_way || receiver.number != number) return;
+  if (!answer.ok()) {
+    RetryLater(broker, number, kRetryPause);
+    return;
+  }
+  if (answer->error == ErrorCode::kStaleControllerEpoch) {
+    outcome_(Outcome::kStaleController);
+    return;
+  }
+  if (answer->error != ErrorCode::kNone) {
+    RetryLater(broker, number, kRetryPause);
+    outcome_(Outcome::kStaleBroker);
+    return;
+  }
+  receiver.under_way = false;
+  receiver.acknowledged = revision;
+  if (!receiver.told_all) {
+    receiver.told_all = true;
+    const auto viewed = view_.brokers.find(broker);
+    if (viewed != view_.brokers.end() && viewed->second.incarnation == receiver.incarnation) {
+      viewed->second.reported = true;
+      viewed->second.logs = std::move(answer->log_ids);
+    }
+  }
+  outcome_(Outcome::kAcknowledged);
+}
+
+}  // namespace kafkalite::controller

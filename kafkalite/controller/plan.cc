@@ -1,0 +1,230 @@
+#include "kafkalite/controller/plan.h"
+
+#include <algorithm>
+
+#include "kafkalite/base/strings.h"
+#include "kafkalite/replication/mutants.h"
+
+namespace kafkalite::controller {
+
+using coordination::PartitionState;
+using model::BrokerId;
+using model::ErrorCode;
+using model::LogId;
+using model::TopicPartition;
+
+model::LogId NewLogId(model::Incarnation incarnation, int64_t topic_creation_id) {
+  // splitmix64's finisher over both numbers; 0 stays free for "no log".
+  uint64_t z = static_cast<uint64_t>(incarnation.value()) * 0x9e3779b97f4a7c15u +
+               static_cast<uint64_t>(topic_creation_id);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  z ^= z >> 31;
+  return LogId(z == 0 ? 1 : z);
+}
+
+namespace {
+
+// What a broker can be to a partition.
+enum class Standing {
+  kDead,
+  kUnknown,  // it lives, but has not said yet what logs it has
+  kForeign,  // it lives, with another log than it joined the ISR with
+  kGood,
+};
+
+// One partition in its surroundings.
+class Case {
+ public:
+  Case(const ClusterView& view, const TopicPartition& tp, const TopicView& topic,
+       const PartitionView& partition)
+      : view_(view), tp_(tp), topic_(topic), partition_(partition) {}
+
+  bool Lives(BrokerId broker) const { return view_.brokers.contains(broker); }
+
+  // REQUIRES: Lives(broker).
+  LogId LogOf(BrokerId broker) const {
+    const BrokerView& of = view_.brokers.at(broker);
+    const auto found = of.logs.find(tp_);
+    return found != of.logs.end() ? found->second : NewLogId(of.incarnation, topic_.creation_id);
+  }
+
+  Standing StandingOf(BrokerId broker) const {
+    const auto found = view_.brokers.find(broker);
+    if (found == view_.brokers.end()) return Standing::kDead;
+    if (!found->second.reported) return Standing::kUnknown;
+    const auto joined = partition_.state->log_ids.find(broker);
+    const bool same = joined != partition_.state->log_ids.end() && joined->second == LogOf(broker);
+    return same ? Standing::kGood : Standing::kForeign;
+  }
+
+  bool InIsr(BrokerId broker) const {
+    const auto& isr = partition_.state->isr;
+    return std::find(isr.begin(), isr.end(), broker) != isr.end();
+  }
+
+  const PartitionState& state() const { return *partition_.state; }
+  const PartitionView& partition() const { return partition_; }
+  const TopicView& topic() const { return topic_; }
+  const TopicPartition& tp() const { return tp_; }
+
+  // The ISR without those that are dead or came back with another log.
+  std::vector<BrokerId> RemainingIsr() const {
+    std::vector<BrokerId> remaining;
+    for (const BrokerId member : state().isr) {
+      const Standing standing = StandingOf(member);
+      if (standing == Standing::kGood || standing == Standing::kUnknown) {
+        remaining.push_back(member);
+      }
+    }
+    return remaining;
+  }
+
+  StateWrite Write(BrokerId leader, const std::vector<BrokerId>& isr,
+                   model::ControllerEpoch controller_epoch) const {
+    StateWrite write{tp_, state(), partition_.version};
+    write.state.controller_epoch = controller_epoch;
+    write.state.leader = leader;
+    write.state.leader_epoch = model::LeaderEpoch(state().leader_epoch.value() + 1);
+    write.state.isr = isr;
+    std::erase_if(write.state.log_ids, [&](const auto& entry) {
+      return std::find(isr.begin(), isr.end(), entry.first) == isr.end();
+    });
+    return write;
+  }
+
+ private:
+  const ClusterView& view_;
+  const TopicPartition& tp_;
+  const TopicView& topic_;
+  const PartitionView& partition_;
+};
+
+std::optional<StateWrite> FirstState(const Case& c, model::ControllerEpoch controller_epoch) {
+  PartitionState state;
+  state.controller_epoch = controller_epoch;
+  state.leader_epoch = model::LeaderEpoch(0);
+  for (const BrokerId replica : c.partition().replicas) {
+    if (!c.Lives(replica)) continue;
+    if (state.isr.empty()) state.leader = replica;
+    state.isr.push_back(replica);
+    state.log_ids[replica] = c.LogOf(replica);
+  }
+  if (state.isr.empty()) return std::nullopt;
+  return StateWrite{c.tp(), std::move(state), -1};
+}
+
+std::optional<StateWrite> ElectFromIsr(const Case& c, model::ControllerEpoch controller_epoch) {
+  for (const BrokerId replica : c.partition().replicas) {
+    if (replication::kMutantElectOutsideIsr && c.Lives(replica) &&
+        c.StandingOf(replica) != Standing::kUnknown) {
+      StateWrite write = c.Write(replica, {replica}, controller_epoch);
+      write.state.log_ids = {{replica, c.LogOf(replica)}};
+      return write;
+    }
+    if (c.InIsr(replica) && c.StandingOf(replica) == Standing::kGood) {
+      return c.Write(replica, c.RemainingIsr(), controller_epoch);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<StateWrite> ElectUnclean(const Case& c, model::ControllerEpoch controller_epoch) {
+  for (const BrokerId replica : c.partition().replicas) {
+    if (!c.Lives(replica) || c.StandingOf(replica) == Standing::kUnknown) continue;
+    StateWrite write = c.Write(replica, {replica}, controller_epoch);
+    write.state.log_ids = {{replica, c.LogOf(replica)}};
+    return write;
+  }
+  return std::nullopt;
+}
+
+std::optional<StateWrite> Mend(const Case& c, model::ControllerEpoch controller_epoch) {
+  if (!c.partition().state) return FirstState(c, controller_epoch);
+  const BrokerId leader = c.state().leader;
+  const Standing standing = leader == model::kNoBroker ? Standing::kDead : c.StandingOf(leader);
+  const std::vector<BrokerId> remaining = c.RemainingIsr();
+  if (standing == Standing::kUnknown) return std::nullopt;  // it will say
+  if (standing == Standing::kGood && !c.partition().leader_bounced) {
+    if (remaining == c.state().isr) return std::nullopt;
+    return c.Write(leader, remaining, controller_epoch);
+  }
+  if (auto elected = ElectFromIsr(c, controller_epoch)) return elected;
+  const bool may_say =
+      std::any_of(c.state().isr.begin(), c.state().isr.end(),
+                  [&](BrokerId member) { return c.StandingOf(member) == Standing::kUnknown; });
+  if (may_say) return std::nullopt;
+  if (c.topic().config.unclean_leader_election) {
+    if (auto elected = ElectUnclean(c, controller_epoch)) return elected;
+  }
+  if (leader == model::kNoBroker) return std::nullopt;
+  return c.Write(model::kNoBroker, c.state().isr, controller_epoch);
+}
+
+}  // namespace
+
+std::vector<StateWrite> Plan(const ClusterView& view, model::ControllerEpoch controller_epoch) {
+  std::vector<StateWrite> writes;
+  for (const auto& [name, topic] : view.topics) {
+    if (topic.deleting) continue;
+    for (const auto& [number, partition] : topic.partitions) {
+      const TopicPartition tp{name, number};
+      if (auto write = Mend(Case(view, tp, topic, partition), controller_epoch)) {
+        writes.push_back(*std::move(write));
+      }
+    }
+  }
+  return writes;
+}
+
+ElectionPlan PlanElection(const ClusterView& view, const TopicPartition& tp,
+                          protocol::ElectionType type, model::ControllerEpoch controller_epoch) {
+  const auto topic = view.topics.find(tp.topic);
+  if (topic == view.topics.end()) return {ErrorCode::kUnknownTopicOrPartition, {}};
+  const auto partition = topic->second.partitions.find(tp.partition);
+  if (partition == topic->second.partitions.end() || !partition->second.state) {
+    return {ErrorCode::kUnknownTopicOrPartition, {}};
+  }
+  const Case c(view, tp, topic->second, partition->second);
+  if (type == protocol::ElectionType::kPreferred) {
+    const BrokerId preferred = c.partition().replicas.front();
+    if (c.state().leader == preferred) return {ErrorCode::kElectionNotNeeded, {}};
+    if (!c.InIsr(preferred) || c.StandingOf(preferred) != Standing::kGood) {
+      return {ErrorCode::kPreferredLeaderNotAvailable, {}};
+    }
+    return {ErrorCode::kNone, c.Write(preferred, c.RemainingIsr(), controller_epoch)};
+  }
+  if (c.state().leader != model::kNoBroker) return {ErrorCode::kElectionNotNeeded, {}};
+  auto write = ElectUnclean(c, controller_epoch);
+  if (!write) return {ErrorCode::kEligibleLeadersNotAvailable, {}};
+  return {ErrorCode::kNone, *std::move(write)};
+}
+
+absl::StatusOr<std::vector<std::vector<BrokerId>>> AssignReplicas(
+    const std::vector<BrokerId>& brokers, const AssignmentRequest& request) {
+  if (request.partitions < 1) {
+    return absl::InvalidArgumentError("Number of partitions must be larger than 0.");
+  }
+  if (request.replication_factor < 1) {
+    return absl::InvalidArgumentError("Replication factor must be larger than 0.");
+  }
+  const auto count = static_cast<int32_t>(brokers.size());
+  if (request.replication_factor > count) {
+    return absl::InvalidArgumentError(base::Cat("Replication factor: ", request.replication_factor,
+                                                " larger than available brokers: ", count, "."));
+  }
+  std::vector<std::vector<BrokerId>> assignment;
+  for (int32_t i = 0; i < request.partitions; ++i) {
+    const int32_t p = request.first_partition + i;
+    const int32_t first = (request.start + p) % count;
+    std::vector<BrokerId> replicas = {brokers[static_cast<size_t>(first)]};
+    for (int32_t r = 0; r + 1 < request.replication_factor; ++r) {
+      const int32_t shift = 1 + (p / count + r) % (count - 1);
+      replicas.push_back(brokers[static_cast<size_t>((first + shift) % count)]);
+    }
+    assignment.push_back(std::move(replicas));
+  }
+  return assignment;
+}
+
+}  // namespace kafkalite::controller

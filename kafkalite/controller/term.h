@@ -1,0 +1,137 @@
+// File: term.h
+//
+// One reign of one controller: from the commit that made this broker the controller until another
+// one is, or until the session ends. Keeps a view of the cluster, decides (plan.h), writes what was
+// decided, tells the brokers, and answers those who asked for a change.
+//
+// It works in rounds: read what is dirty, plan, write, until there is nothing left to write; then
+// send the news. Every write checks that this reign still stands (rule 12).
+//
+// Thread safety: any thread. Lifetime: shared; Stop() ends it.
+
+#ifndef KAFKALITE_CONTROLLER_TERM_H_
+#define KAFKALITE_CONTROLLER_TERM_H_
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kafkalite/base/strand.h"
+#include "kafkalite/controller/cluster_reader.h"
+#include "kafkalite/controller/cluster_view.h"
+#include "kafkalite/controller/command_sender.h"
+#include "kafkalite/controller/controller_host.h"
+#include "kafkalite/controller/plan.h"
+#include "kafkalite/coordination/coordination.h"
+#include "kafkalite/protocol/topics.h"
+#include "kafkalite/transport/reply.h"
+
+namespace kafkalite::controller {
+
+struct TermOptions {
+  model::ControllerEpoch epoch;
+  int32_t epoch_version = 0;  // of the node /controller_epoch: what every write checks
+};
+
+class Term : public std::enable_shared_from_this<Term> {
+ public:
+  // `deposed` is called once, outside of the strand, if another controller was noticed.
+  Term(std::shared_ptr<ControllerHost> host, std::shared_ptr<coordination::Session> session,
+       const TermOptions& options, base::Task deposed);
+
+  void Start();
+  // Answers whoever waits that this is not the controller.
+  void Stop();
+
+  void CreateTopics(protocol::CreateTopicsRequest request,
+                    transport::Reply<protocol::CreateTopicsResponse> reply);
+  void DeleteTopics(protocol::DeleteTopicsRequest request,
+                    transport::Reply<protocol::DeleteTopicsResponse> reply);
+  void CreatePartitions(protocol::CreatePartitionsRequest request,
+                        transport::Reply<protocol::CreatePartitionsResponse> reply);
+  void ElectLeaders(protocol::ElectLeadersRequest request,
+                    transport::Reply<protocol::ElectLeadersResponse> reply);
+
+ private:
+  using Result = protocol::TopicResult;
+  // Gets the result of one topic (or partition) of a request.
+  using ResultCallback = std::function<void(model::ErrorCode, std::string message)>;
+
+  // Somebody waits until what they asked for is done and every live broker knows.
+  struct Waiter {
+    std::function<bool()> done;  // asked in the strand, when a round is over
+    ResultCallback callback;
+    uint64_t number = 0;
+  };
+
+  // Runs `f(*this)` in the strand unless the term is over.
+  template <class F>
+  void InStrand(F f) {
+    strand_->Run([self = shared_from_this(), f = std::move(f)]() mutable {
+      if (!self->stopped_) f(*self);
+    });
+  }
+  // A callback that runs `f(*this, result)` in the strand unless the term is over by then.
+  template <class F>
+  auto OnAnswer(F f) {
+    return [self = shared_from_this(), f = std::move(f)](auto result) mutable {
+      self->strand_->Run([self, f = std::move(f), result = std::move(result)]() mutable {
+        if (!self->stopped_) f(*self, result);
+      });
+    };
+  }
+
+  // Rounds.
+  void Kick();
+  void Round();
+  void Write(std::vector<StateWrite> writes, base::Task done);
+  void OnWritten(const std::vector<StateWrite>& writes, size_t creations,
+                 const coordination::CommitResult& result);
+  void AppendOperations(const StateWrite& write,
+                        std::vector<coordination::Operation>& operations) const;
+  bool FinishDeletion();
+  void EndRound();
+  void PauseRounds();
+  void Depose();
+
+  // Requests. Each checks one topic and calls back, at once or when done.
+  void CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::Duration timeout,
+                   ResultCallback callback);
+  absl::StatusOr<coordination::TopicAssignment> AssignmentFor(
+      const protocol::CreateTopicsRequest::Topic& topic) const;
+  void DeleteTopic(const std::string& topic, base::Duration timeout, ResultCallback callback);
+  void AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic, base::Duration timeout,
+                     ResultCallback callback);
+  void Elect(const model::TopicPartition& tp, protocol::ElectionType type, base::Duration timeout,
+             ResultCallback callback);
+  // Commits, guarded by the reign; on success waits for `done`.
+  void CommitAndWait(std::vector<coordination::Operation> operations, base::Duration timeout,
+                     std::function<void()> on_success, std::function<bool()> done,
+                     ResultCallback callback);
+  void WaitFor(std::function<bool()> done, base::Duration timeout, ResultCallback callback);
+  void AnswerWaiters();
+  bool TopicIsReady(const std::string& topic, size_t partitions) const;
+  std::vector<model::BrokerId> LiveBrokers() const;
+
+  const std::shared_ptr<ControllerHost> host_;
+  const std::shared_ptr<coordination::Session> session_;
+  const TermOptions options_;
+  base::Task deposed_;
+
+  const std::shared_ptr<base::Strand> strand_;
+  // The rest is touched in the strand only.
+  ClusterView view_;
+  std::shared_ptr<ClusterReader> reader_;
+  std::shared_ptr<CommandSender> sender_;
+  bool stopped_ = false;
+  bool in_round_ = false;
+  uint64_t next_waiter_ = 1;
+  std::list<Waiter> waiters_;
+};
+
+}  // namespace kafkalite::controller
+
+#endif  // KAFKALITE_CONTROLLER_TERM_H_

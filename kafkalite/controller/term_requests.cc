@@ -1,0 +1,355 @@
+// What clients may ask of a controller's term.
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "kafkalite/base/strings.h"
+#include "kafkalite/controller/term.h"
+
+namespace kafkalite::controller {
+
+using base::Cat;
+using coordination::Code;
+using coordination::CommitResult;
+using coordination::Operation;
+using model::BrokerId;
+using model::ErrorCode;
+using model::PartitionId;
+namespace paths = coordination::paths;
+
+namespace {
+
+// Collects the results of a request's parts, in its order, and answers when all are there.
+template <class Response, class Part>
+class Collector {
+ public:
+  Collector(std::vector<Part> parts, std::vector<Part> Response::*field,
+            transport::Reply<Response> reply)
+      : parts_(std::move(parts)), field_(field), left_(parts_.size()), reply_(std::move(reply)) {
+    if (left_ == 0) Answer();
+  }
+  void Set(size_t i, ErrorCode error, std::string message) {
+    parts_[i].error = error;
+    parts_[i].message = std::move(message);
+    if (--left_ == 0) Answer();
+  }
+
+ private:
+  void Answer() {
+    Response response;
+    response.*field_ = std::move(parts_);
+    reply_(std::move(response));
+  }
+
+  std::vector<Part> parts_;
+  std::vector<Part> Response::*field_;
+  size_t left_;
+  transport::Reply<Response> reply_;
+};
+
+absl::Status ValidateReplicas(const std::vector<BrokerId>& replicas, PartitionId partition,
+                              const std::vector<BrokerId>& live, size_t size) {
+  if (replicas.empty()) {
+    return absl::InvalidArgumentError(
+        Cat("Partition ", partition.value(), " has no replica in the assignment."));
+  }
+  if (replicas.size() != size) {
+    return absl::InvalidArgumentError(Cat("Partition ", partition.value(), " has ", replicas.size(),
+                                          " replicas in the assignment, where the others have ",
+                                          size, "."));
+  }
+  std::set<BrokerId> seen;
+  for (const BrokerId replica : replicas) {
+    if (!seen.insert(replica).second) {
+      return absl::InvalidArgumentError(
+          Cat("Partition ", partition.value(), " names broker ", replica.value(), " twice."));
+    }
+    if (std::find(live.begin(), live.end(), replica) == live.end()) {
+      return absl::InvalidArgumentError(Cat("Partition ", partition.value(), " names broker ",
+                                            replica.value(), ", which is not available."));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<BrokerId> Term::LiveBrokers() const {
+  std::vector<BrokerId> live;
+  for (const auto& [id, broker] : view_.brokers) live.push_back(id);
+  return live;
+}
+
+bool Term::TopicIsReady(const std::string& topic, size_t partitions) const {
+  const auto found = view_.topics.find(topic);
+  if (found == view_.topics.end() || found->second.partitions.size() < partitions) return false;
+  uint64_t revision = 0;
+  for (const auto& [number, partition] : found->second.partitions) {
+    if (!partition.state) return false;
+    revision = std::max(revision, partition.revision);
+  }
+  return sender_->AcknowledgedByAll(revision);
+}
+
+void Term::CommitAndWait(std::vector<Operation> operations, base::Duration timeout,
+                         std::function<void()> on_success, std::function<bool()> done,
+                         ResultCallback callback) {
+  operations.insert(operations.begin(),
+                    Operation::Check(paths::kControllerEpoch, options_.epoch_version));
+  session_->Commit(
+      std::move(operations),
+      OnAnswer([timeout, on_success = std::move(on_success), done = std::move(done), callback](
+                   Term& self, const CommitResult& result) mutable {
+        if (result.code == Code::kOk) {
+          on_success();
+          self.WaitFor(std::move(done), timeout, std::move(callback));
+          return self.Kick();
+        }
+        if (result.code == Code::kBadVersion && result.results[0].code == Code::kBadVersion) {
+          callback(ErrorCode::kNotController, "");
+          return self.Depose();
+        }
+        callback(ErrorCode::kRequestTimedOut,
+                 Cat("coordination answered ", coordination::ToString(result.code)));
+      }));
+}
+
+// --- Create -------------------------------------------------------------------------------------
+
+void Term::CreateTopics(protocol::CreateTopicsRequest request,
+                        transport::Reply<protocol::CreateTopicsResponse> reply) {
+  InStrand([request = std::move(request), reply = std::move(reply)](Term& self) mutable {
+    std::vector<Result> results;
+    for (const auto& topic : request.topics) results.push_back({.name = topic.name});
+    auto collector = std::make_shared<Collector<protocol::CreateTopicsResponse, Result>>(
+        std::move(results), &protocol::CreateTopicsResponse::topics, std::move(reply));
+    for (size_t i = 0; i < request.topics.size(); ++i) {
+      self.CreateTopic(request.topics[i], request.timeout,
+                       [collector, i](ErrorCode error, std::string message) {
+                         collector->Set(i, error, std::move(message));
+                       });
+    }
+  });
+}
+
+absl::StatusOr<coordination::TopicAssignment> Term::AssignmentFor(
+    const protocol::CreateTopicsRequest::Topic& topic) const {
+  coordination::TopicAssignment assignment;
+  if (topic.assignment.empty()) {
+    // Later topics start where the earlier ones ended, so that small topics spread.
+    size_t existing = 0;
+    for (const auto& [name, view] : view_.topics) existing += view.partitions.size();
+    const std::vector<BrokerId> live = LiveBrokers();
+    auto chosen = AssignReplicas(
+        live, {.partitions = topic.partitions,
+               .replication_factor = topic.replication_factor,
+               .start = live.empty() ? 0 : static_cast<int32_t>(existing % live.size())});
+    if (!chosen.ok()) return chosen.status();
+    for (size_t p = 0; p < chosen->size(); ++p) {
+      assignment.replicas[PartitionId(static_cast<int32_t>(p))] = std::move((*chosen)[p]);
+    }
+    return assignment;
+  }
+  int32_t expected = 0;
+  for (const auto& [partition, replicas] : topic.assignment) {
+    if (partition.value() != expected) {
+      return absl::InvalidArgumentError(Cat("The assignment names no partition ", expected,
+                                            ": partitions are numbered from 0 without gaps."));
+    }
+    ++expected;
+    const absl::Status valid = ValidateReplicas(replicas, partition, LiveBrokers(),
+                                                topic.assignment.begin()->second.size());
+    if (!valid.ok()) return valid;
+  }
+  assignment.replicas = topic.assignment;
+  return assignment;
+}
+
+void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::Duration timeout,
+                       ResultCallback callback) {
+  const absl::Status name = model::ValidateTopicName(topic.name);
+  if (!name.ok()) return callback(ErrorCode::kInvalidTopic, std::string(name.message()));
+  if (const auto found = view_.topics.find(topic.name); found != view_.topics.end()) {
+    return callback(
+        ErrorCode::kTopicAlreadyExists,
+        Cat("Topic '", topic.name,
+            found->second.deleting ? "' is marked for deletion." : "' already exists."));
+  }
+  for (const auto& [existing, view] : view_.topics) {
+    if (!model::TopicNamesCollide(existing, topic.name)) continue;
+    return callback(ErrorCode::kInvalidTopic,
+                    Cat("Topic '", topic.name, "' collides with existing topics: ", existing));
+  }
+  const auto config = model::ParseTopicConfig(topic.config);
+  if (!config.ok()) {
+    return callback(ErrorCode::kInvalidConfig, std::string(config.status().message()));
+  }
+  const auto assignment = AssignmentFor(topic);
+  if (!assignment.ok()) {
+    const ErrorCode error = !topic.assignment.empty() ? ErrorCode::kInvalidReplicaAssignment
+                            : topic.partitions < 1    ? ErrorCode::kInvalidPartitions
+                                                      : ErrorCode::kInvalidReplicationFactor;
+    return callback(error, std::string(assignment.status().message()));
+  }
+  const coordination::ConfigNode node{topic.config};
+  const size_t partitions = assignment->replicas.size();
+  CommitAndWait(
+      {Operation::Create(paths::TopicConfig(topic.name), node.Format()),
+       Operation::Create(paths::Topic(topic.name), assignment->Format())},
+      timeout, [this] { reader_->dirty().topics = true; },
+      [this, name = topic.name, partitions] { return TopicIsReady(name, partitions); },
+      std::move(callback));
+}
+
+// --- Delete -------------------------------------------------------------------------------------
+
+void Term::DeleteTopics(protocol::DeleteTopicsRequest request,
+                        transport::Reply<protocol::DeleteTopicsResponse> reply) {
+  InStrand([request = std::move(request), reply = std::move(reply)](Term& self) mutable {
+    std::vector<Result> results;
+    for (const std::string& topic : request.topics) results.push_back({.name = topic});
+    auto collector = std::make_shared<Collector<protocol::DeleteTopicsResponse, Result>>(
+        std::move(results), &protocol::DeleteTopicsResponse::topics, std::move(reply));
+    for (size_t i = 0; i < request.topics.size(); ++i) {
+      self.DeleteTopic(request.topics[i], request.timeout,
+                       [collector, i](ErrorCode error, std::string message) {
+                         collector->Set(i, error, std::move(message));
+                       });
+    }
+  });
+}
+
+void Term::DeleteTopic(const std::string& topic, base::Duration timeout, ResultCallback callback) {
+  const auto found = view_.topics.find(topic);
+  if (found == view_.topics.end()) {
+    return callback(ErrorCode::kUnknownTopicOrPartition,
+                    Cat("Topic '", topic, "' does not exist."));
+  }
+  // Done, too, when only dead brokers still have to delete their replicas.
+  auto gone = [this, topic] {
+    const auto found = view_.topics.find(topic);
+    return found == view_.topics.end() ||
+           (found->second.deleting && sender_->AcknowledgedByAll(found->second.deleted_at));
+  };
+  if (found->second.deleting) return WaitFor(std::move(gone), timeout, std::move(callback));
+  CommitAndWait(
+      {Operation::Create(paths::DeleteTopic(topic), "")}, timeout,
+      [this] { reader_->dirty().deletions = true; }, std::move(gone), std::move(callback));
+}
+
+// --- More partitions ----------------------------------------------------------------------------
+
+void Term::CreatePartitions(protocol::CreatePartitionsRequest request,
+                            transport::Reply<protocol::CreatePartitionsResponse> reply) {
+  InStrand([request = std::move(request), reply = std::move(reply)](Term& self) mutable {
+    std::vector<Result> results;
+    for (const auto& topic : request.topics) results.push_back({.name = topic.name});
+    auto collector = std::make_shared<Collector<protocol::CreatePartitionsResponse, Result>>(
+        std::move(results), &protocol::CreatePartitionsResponse::topics, std::move(reply));
+    for (size_t i = 0; i < request.topics.size(); ++i) {
+      self.AddPartitions(request.topics[i], request.timeout,
+                         [collector, i](ErrorCode error, std::string message) {
+                           collector->Set(i, error, std::move(message));
+                         });
+    }
+  });
+}
+
+void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
+                         base::Duration timeout, ResultCallback callback) {
+  const auto found = view_.topics.find(topic.name);
+  if (found == view_.topics.end() || found->second.deleting) {
+    return callback(ErrorCode::kUnknownTopicOrPartition,
+                    Cat("Topic '", topic.name, "' does not exist."));
+  }
+  const TopicView& view = found->second;
+  const auto existing = static_cast<int32_t>(view.partitions.size());
+  if (topic.total <= existing) {
+    return callback(
+        ErrorCode::kInvalidPartitions,
+        topic.total == existing
+            ? Cat("Topic already has ", existing, " partitions.")
+            : Cat("Topic currently has ", existing,
+                  " partitions, which is higher than the requested ", topic.total, "."));
+  }
+  const std::vector<BrokerId> live = LiveBrokers();
+  const std::vector<BrokerId>& first = view.partitions.begin()->second.replicas;
+  auto added = topic.assignment;
+  if (added.empty()) {
+    const auto place = std::find(live.begin(), live.end(), first.front());
+    auto chosen = AssignReplicas(
+        live, {.partitions = topic.total - existing,
+               .replication_factor = static_cast<int32_t>(first.size()),
+               .first_partition = existing,
+               .start = place == live.end() ? 0 : static_cast<int32_t>(place - live.begin())});
+    if (!chosen.ok()) {
+      return callback(ErrorCode::kInvalidReplicationFactor, std::string(chosen.status().message()));
+    }
+    added = *std::move(chosen);
+  }
+  if (added.size() != static_cast<size_t>(topic.total - existing)) {
+    return callback(ErrorCode::kInvalidReplicaAssignment,
+                    Cat("The assignment is of ", added.size(), " partitions; ",
+                        topic.total - existing, " are to be added."));
+  }
+  coordination::TopicAssignment assignment;
+  for (const auto& [number, partition] : view.partitions) {
+    assignment.replicas[number] = partition.replicas;
+  }
+  for (size_t i = 0; i < added.size(); ++i) {
+    const PartitionId number(existing + static_cast<int32_t>(i));
+    const absl::Status valid = ValidateReplicas(added[i], number, live, first.size());
+    if (!valid.ok()) {
+      return callback(ErrorCode::kInvalidReplicaAssignment, std::string(valid.message()));
+    }
+    assignment.replicas[number] = added[i];
+  }
+  const auto total = static_cast<size_t>(topic.total);
+  CommitAndWait(
+      {Operation::Set(paths::Topic(topic.name), assignment.Format(), view.assignment_version)},
+      timeout, [this, name = topic.name] { reader_->dirty().topic.insert(name); },
+      [this, name = topic.name, total] { return TopicIsReady(name, total); }, std::move(callback));
+}
+
+// --- Elections ----------------------------------------------------------------------------------
+
+void Term::ElectLeaders(protocol::ElectLeadersRequest request,
+                        transport::Reply<protocol::ElectLeadersResponse> reply) {
+  InStrand([request = std::move(request), reply = std::move(reply)](Term& self) mutable {
+    using Part = protocol::ElectLeadersResponse::Partition;
+    std::vector<Part> parts;
+    for (const model::TopicPartition& tp : request.partitions) parts.push_back({.tp = tp});
+    auto collector = std::make_shared<Collector<protocol::ElectLeadersResponse, Part>>(
+        std::move(parts), &protocol::ElectLeadersResponse::partitions, std::move(reply));
+    for (size_t i = 0; i < request.partitions.size(); ++i) {
+      self.Elect(request.partitions[i], request.type, request.timeout,
+                 [collector, i](ErrorCode error, std::string message) {
+                   collector->Set(i, error, std::move(message));
+                 });
+    }
+  });
+}
+
+void Term::Elect(const model::TopicPartition& tp, protocol::ElectionType type,
+                 base::Duration timeout, ResultCallback callback) {
+  ElectionPlan plan = PlanElection(view_, tp, type, options_.epoch);
+  if (plan.error != ErrorCode::kNone) {
+    return callback(plan.error, Cat("No election for ", model::ToString(tp), "."));
+  }
+  std::vector<Operation> operations;
+  AppendOperations(plan.write, operations);
+  const model::LeaderEpoch epoch = plan.write.state.leader_epoch;
+  CommitAndWait(
+      std::move(operations), timeout, [this, tp] { reader_->dirty().state.insert(tp); },
+      [this, tp, epoch] {
+        const auto topic = view_.topics.find(tp.topic);
+        if (topic == view_.topics.end()) return true;
+        const PartitionView& partition = topic->second.partitions[tp.partition];
+        return partition.state && partition.state->leader_epoch >= epoch &&
+               sender_->AcknowledgedByAll(partition.revision);
+      },
+      std::move(callback));
+}
+
+}  // namespace kafkalite::controller

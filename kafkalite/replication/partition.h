@@ -1,0 +1,232 @@
+// File: partition.h
+//
+// One replica at work: a ReplicaCore, the log that it decides about, and everything that waits for
+// either. The object that carries out the core's effects: it owns a strand, and everything in it
+// runs there.
+//
+// Thread safety: any thread. Callbacks come on any thread, also before the call returns, possibly
+// inside the partition's strand: they must not block.
+// Lifetime: shared; Close() ends it, and drops what waits (which breaks those connections).
+
+#ifndef KAFKALITE_REPLICATION_PARTITION_H_
+#define KAFKALITE_REPLICATION_PARTITION_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "kafkalite/base/strand.h"
+#include "kafkalite/coordination/coordination.h"
+#include "kafkalite/coordination/znodes.h"
+#include "kafkalite/replication/producer_state.h"
+#include "kafkalite/replication/replica_core.h"
+#include "kafkalite/storage/log.h"
+#include "kafkalite/transport/peer_service.h"
+
+namespace kafkalite::replication {
+
+// What a partition needs of its broker. Thread safety: any thread.
+class PartitionHost {
+ public:
+  virtual ~PartitionHost() = default;
+  virtual base::Executor& executor() = 0;
+  // Runs the task later, not while the broker is paused, not after it stopped.
+  virtual void After(base::Duration delay, base::Task task) = 0;
+  virtual model::BrokerId self() const = 0;
+  virtual model::Incarnation incarnation() const = 0;
+  virtual std::shared_ptr<transport::PeerService> Peer(model::BrokerId broker) = 0;
+  // The present session; null while there is none.
+  virtual std::shared_ptr<coordination::Session> session() = 0;
+};
+
+struct AppendResult {
+  model::ErrorCode error = model::ErrorCode::kNone;
+  model::Offset base_offset{-1};
+  model::Offset log_start_offset{-1};
+  std::string message;
+};
+using AppendCallback = absl::AnyInvocable<void(AppendResult)>;
+
+struct ReadRequest {
+  model::LeaderEpoch current_leader_epoch = model::kNoEpoch;
+  model::Offset fetch_offset;
+  size_t max_bytes = 0;
+};
+struct ReadResult {
+  model::ErrorCode error = model::ErrorCode::kNone;
+  model::Offset high_watermark{-1};
+  model::Offset log_start_offset{-1};
+  std::vector<format::Batch> batches;
+};
+using ReadCallback = absl::AnyInvocable<void(ReadResult)>;
+
+// Called once, when the high watermark has passed the offset that it waits at, or the partition is
+// no longer led here.
+class HighWatermarkListener {
+ public:
+  virtual ~HighWatermarkListener() = default;
+  virtual void OnHighWatermark() = 0;
+};
+
+struct OffsetResult {
+  model::ErrorCode error = model::ErrorCode::kNone;
+  int64_t timestamp = -1;
+  model::Offset offset{-1};
+};
+
+// One replica as it is, for tests and inspection.
+struct ReplicaSnapshot {
+  Role role = Role::kOffline;
+  model::BrokerId leader = model::kNoBroker;
+  model::LeaderEpoch leader_epoch = model::kNoEpoch;
+  model::LogId log_id;
+  model::Offset log_start;
+  model::Offset log_end;
+  model::Offset high_watermark;
+  std::vector<model::BrokerId> isr;
+  std::vector<EpochCache::Entry> epochs;
+  std::vector<format::Batch> batches;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  struct Options {
+    base::Duration lag_time_max{};
+    base::Duration fetch_max_wait{};
+  };
+
+  static std::shared_ptr<Partition> Open(std::shared_ptr<PartitionHost> host,
+                                         model::TopicPartition tp, const Options& options,
+                                         std::unique_ptr<storage::Log> log);
+
+  const model::TopicPartition& tp() const { return tp_; }
+  model::LogId log_id() const { return log_id_; }
+
+  // What the controller decided; see ReplicaCore::Apply.
+  void Apply(transport::PartitionUpdate update);
+
+  // Appends a client's batch at the leader; answers when it is as safe as asked for, or after
+  // `timeout` with kRequestTimedOut (it may still become so). `acks_all`: wait for the ISR.
+  void Append(format::Batch batch, bool acks_all, base::Duration timeout, AppendCallback callback);
+
+  // Committed batches, at the leader.
+  void Read(const ReadRequest& request, ReadCallback callback);
+  // Tells `listener` when there is something to read at `offset`; at once if there is already.
+  void Listen(model::Offset offset, std::weak_ptr<HighWatermarkListener> listener);
+  // For a timestamp, or protocol::kLatestTimestamp, kEarliestTimestamp.
+  void FindOffset(int64_t timestamp, model::LeaderEpoch current_leader_epoch,
+                  absl::AnyInvocable<void(OffsetResult)> callback);
+
+  // A follower's fetch; waits up to its max_wait when there is nothing new.
+  void FetchReplica(transport::ReplicaFetchRequest request,
+                    transport::Reply<transport::ReplicaFetchResponse> reply);
+
+  // Timeouts, ISR shrink, retention. The broker calls it about ten times a second.
+  void Tick();
+
+  void Inspect(absl::AnyInvocable<void(ReplicaSnapshot)> callback);
+
+  // Stops everything and lets go of the log, then calls back.
+  void Close(base::Task closed);
+
+ private:
+  struct WaitingAppend {
+    model::Offset end;  // of its records: waits until the HW is there
+    base::Time deadline;
+    AppendResult result;
+    AppendCallback callback;
+  };
+  struct WaitingFetch {
+    transport::ReplicaFetchRequest request;
+    base::Time deadline;
+    transport::Reply<transport::ReplicaFetchResponse> reply;
+  };
+  struct WaitingReader {
+    model::Offset offset;
+    std::weak_ptr<HighWatermarkListener> listener;
+  };
+
+  Partition(std::shared_ptr<PartitionHost> host, model::TopicPartition tp, const Options& options,
+            std::unique_ptr<storage::Log> log, ReplicaCore core, ProducerState producers);
+
+  base::Time Now() { return host_->executor().clock().Now(); }
+
+  void DoApply(transport::PartitionUpdate update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void StopLeading() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CarryOut(Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Leader: appends.
+  void DoAppend(format::Batch& batch, bool acks_all, base::Duration timeout,
+                AppendCallback& callback) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  AppendResult TryAppend(format::Batch& batch, bool acks_all, model::Offset& end)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CompleteAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void WakeReaders(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void ExpireWaits(base::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Leader: followers.
+  void DoFetchReplica(transport::ReplicaFetchRequest& request,
+                      transport::Reply<transport::ReplicaFetchResponse>& reply)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void AnswerFollowers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void AnswerFetch(WaitingFetch fetch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  transport::ReplicaFetchResponse EmptyResponse(model::ErrorCode error)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Leader: the ISR in coordination.
+  void WriteIsr(const IsrProposal& proposal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void OnIsrWritten(const IsrProposal& proposal, const coordination::CommitResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void RereadIsr(int32_t expected_version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void RereadIsrLater(int32_t expected_version) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void OnIsrReread(int32_t expected_version, const coordination::GetResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Follower.
+  void Fetch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void FetchLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void OnFetched(uint64_t number, model::LeaderEpoch epoch,
+                 absl::StatusOr<transport::ReplicaFetchResponse>& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  bool AppendFetched(const transport::ReplicaFetchResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Truncate(const ReplicaCore::FetchAction& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  ReplicaSnapshot TakeSnapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Retain(bool by_time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Constant after construction.
+  const std::shared_ptr<PartitionHost> host_;
+  const model::TopicPartition tp_;
+  const Options options_;
+  const model::LogId log_id_;
+  const std::string state_path_;
+
+  base::Strand strand_;
+  // Null once closed.
+  std::unique_ptr<storage::Log> log_ ABSL_GUARDED_BY(strand_);
+  ReplicaCore core_ ABSL_GUARDED_BY(strand_);
+  ProducerState producers_ ABSL_GUARDED_BY(strand_);
+  model::TopicConfig config_ ABSL_GUARDED_BY(strand_);
+  model::ControllerEpoch controller_epoch_ ABSL_GUARDED_BY(strand_);
+
+  std::deque<WaitingAppend> waiting_appends_ ABSL_GUARDED_BY(strand_);
+  std::map<model::BrokerId, WaitingFetch> waiting_fetches_ ABSL_GUARDED_BY(strand_);
+  std::vector<WaitingReader> waiting_readers_ ABSL_GUARDED_BY(strand_);
+
+  // The fetch under way: its number (0: none), and when it is given up.
+  uint64_t fetch_number_ ABSL_GUARDED_BY(strand_) = 0;
+  bool fetching_ ABSL_GUARDED_BY(strand_) = false;
+  base::Time fetch_deadline_ ABSL_GUARDED_BY(strand_);
+  base::Duration fetch_pause_ ABSL_GUARDED_BY(strand_){};
+  std::shared_ptr<transport::PeerService> leader_channel_ ABSL_GUARDED_BY(strand_);
+};
+
+}  // namespace kafkalite::replication
+
+#endif  // KAFKALITE_REPLICATION_PARTITION_H_

@@ -1,0 +1,69 @@
+// File: producer_state.h
+//
+// What a replica remembers of idempotent producers: the last five batches of each (KIP-98), so that
+// a batch that is sent again is recognised, on any replica that becomes leader. Rebuilt from the
+// log's headers. Pure; thread safety: none.
+
+#ifndef KAFKALITE_REPLICATION_PRODUCER_STATE_H_
+#define KAFKALITE_REPLICATION_PRODUCER_STATE_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "kafkalite/format/record_batch.h"
+#include "kafkalite/model/error_code.h"
+#include "kafkalite/model/ids.h"
+
+namespace kafkalite::replication {
+
+class ProducerState {
+ public:
+  static constexpr size_t kWindow = 5;
+
+  struct Verdict {
+    // kNone: append it. kOutOfOrderSequenceNumber, kInvalidProducerEpoch: refuse it.
+    model::ErrorCode error = model::ErrorCode::kNone;
+    // It is in the log already: at these offsets. Answer with the first, append nothing.
+    struct Duplicate {
+      model::Offset base_offset;
+      model::Offset last_offset;
+    };
+    std::optional<Duplicate> duplicate;
+  };
+
+  // What a leader has to do with a batch from a client. Changes nothing (KAFKA-6683).
+  Verdict Check(const format::BatchHeader& header) const;
+
+  // After an append, at a leader or a follower; whatever the leader accepted counts (KAFKA-6003).
+  void Appended(const format::BatchHeader& header);
+
+  // Forgets everything, to be rebuilt by Appended() in the log's order.
+  void Clear() { producers_.clear(); }
+
+  // Forgets producers whose last batch is older than `timestamp`.
+  void Expire(int64_t timestamp);
+
+  size_t size() const { return producers_.size(); }
+
+ private:
+  struct Remembered {
+    int32_t first_sequence;
+    int32_t last_sequence;
+    model::Offset base_offset;
+    model::Offset last_offset;
+  };
+  struct Producer {
+    int16_t epoch = -1;
+    int64_t last_timestamp = -1;
+    uint32_t count = 0;  // of batches ever remembered; the window is the last kWindow of them
+    std::array<Remembered, kWindow> window;
+  };
+
+  absl::flat_hash_map<model::ProducerId, Producer> producers_;
+};
+
+}  // namespace kafkalite::replication
+
+#endif  // KAFKALITE_REPLICATION_PRODUCER_STATE_H_

@@ -1,0 +1,176 @@
+#include "kafkalite/server/broker_server.h"
+
+#include <utility>
+
+#include "kafkalite/server/handlers/fetch.h"
+#include "kafkalite/server/handlers/list_offsets.h"
+#include "kafkalite/server/handlers/produce.h"
+#include "kafkalite/server/handlers/topics.h"
+
+namespace kafkalite::server {
+
+using model::ErrorCode;
+
+namespace {
+
+constexpr base::Duration kTick = std::chrono::milliseconds(100);
+constexpr base::Duration kReplicaFetchMaxWait = std::chrono::milliseconds(500);
+
+}  // namespace
+
+BrokerServer::BrokerServer(const BrokerSurroundings& surroundings,
+                           const BrokerServerOptions& options)
+    : host_(std::make_shared<BrokerHost>(surroundings.executor, surroundings.network,
+                                         surroundings.transport, options.id)),
+      replicas_(surroundings.storage, {.lag_time_max = options.replica_lag_time_max,
+                                       .fetch_max_wait = kReplicaFetchMaxWait}),
+      controller_(std::make_shared<controller::Controller>(host_)),
+      producer_ids_(std::make_shared<ProducerIds>(surroundings.executor, options.id,
+                                                  [host = host_] { return host->session(); })),
+      registration_(std::make_shared<Registration>(
+          surroundings.executor,
+          [host = host_](base::Duration delay, base::Task task) {
+            host->After(delay, std::move(task));
+          },
+          surroundings.coordination,
+          Registration::Options{options.id, options.session_timeout, options.cluster_id},
+          Registration::Listener{
+              [host = host_, controller = controller_](
+                  std::shared_ptr<coordination::Session> session, model::Incarnation incarnation) {
+                host->SetRegistered(session, incarnation);
+                controller->Start(std::move(session));
+              },
+              [host = host_, controller = controller_] {
+                controller->Stop();
+                host->SetUnregistered();
+              }})),
+      updates_(surroundings.executor) {}
+
+std::shared_ptr<BrokerServer> BrokerServer::Start(const BrokerSurroundings& surroundings,
+                                                  const BrokerServerOptions& options) {
+  auto server = std::shared_ptr<BrokerServer>(new BrokerServer(surroundings, options));
+  server->Run(surroundings.transport);
+  return server;
+}
+
+void BrokerServer::Run(transport::Transport& transport) {
+  const auto self = shared_from_this();
+  {
+    base::MutexLock lock(mu_);
+    listener_ = transport.Listen(host_->self(), self, self);
+  }
+  registration_->Start();
+  ScheduleTick();
+}
+
+void BrokerServer::Stop() {
+  if (host_->stopped()) return;
+  std::unique_ptr<transport::Listener> listener;
+  {
+    base::MutexLock lock(mu_);
+    listener = std::move(listener_);
+  }
+  listener.reset();
+  host_->Stop();
+  controller_->Stop();
+  producer_ids_->Stop();
+  registration_->Stop();
+  replicas_.Close();
+}
+
+void BrokerServer::ScheduleTick() {
+  host_->After(kTick, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->replicas_.Tick();
+    self->ScheduleTick();
+  });
+}
+
+// --- Clients ------------------------------------------------------------------------------------
+
+void BrokerServer::Produce(protocol::ProduceRequest request,
+                           transport::Reply<protocol::ProduceResponse> reply) {
+  HandleProduce(replicas_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::Fetch(protocol::FetchRequest request,
+                         transport::Reply<protocol::FetchResponse> reply) {
+  HandleFetch(replicas_, {host_->executor(), host_->network(), host_->node()}, std::move(request),
+              std::move(reply));
+}
+
+void BrokerServer::ListOffsets(protocol::ListOffsetsRequest request,
+                               transport::Reply<protocol::ListOffsetsResponse> reply) {
+  HandleListOffsets(replicas_, request, std::move(reply));
+}
+
+void BrokerServer::Metadata(protocol::MetadataRequest request,
+                            transport::Reply<protocol::MetadataResponse> reply) {
+  reply(metadata_.Answer(request));
+}
+
+void BrokerServer::InitProducerId(protocol::InitProducerIdRequest,
+                                  transport::Reply<protocol::InitProducerIdResponse> reply) {
+  producer_ids_->Next([reply = std::move(reply)](absl::StatusOr<model::ProducerId> id) mutable {
+    if (!id.ok()) return reply(id.status());
+    reply(protocol::InitProducerIdResponse{.producer_id = *id, .producer_epoch = 0});
+  });
+}
+
+void BrokerServer::CreateTopics(protocol::CreateTopicsRequest request,
+                                transport::Reply<protocol::CreateTopicsResponse> reply) {
+  HandleCreateTopics(*controller_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::DeleteTopics(protocol::DeleteTopicsRequest request,
+                                transport::Reply<protocol::DeleteTopicsResponse> reply) {
+  HandleDeleteTopics(*controller_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::CreatePartitions(protocol::CreatePartitionsRequest request,
+                                    transport::Reply<protocol::CreatePartitionsResponse> reply) {
+  HandleCreatePartitions(*controller_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::ElectLeaders(protocol::ElectLeadersRequest request,
+                                transport::Reply<protocol::ElectLeadersResponse> reply) {
+  HandleElectLeaders(*controller_, std::move(request), std::move(reply));
+}
+
+// --- Peers --------------------------------------------------------------------------------------
+
+void BrokerServer::FetchReplica(transport::ReplicaFetchRequest request,
+                                transport::Reply<transport::ReplicaFetchResponse> reply) {
+  const auto partition = replicas_.Find(request.tp);
+  if (partition == nullptr) {
+    // The controller has told the follower first: it will try again.
+    return reply(transport::ReplicaFetchResponse{.error = ErrorCode::kUnknownTopicOrPartition});
+  }
+  partition->FetchReplica(std::move(request), std::move(reply));
+}
+
+void BrokerServer::UpdateClusterState(transport::ClusterStateUpdate update,
+                                      transport::Reply<transport::ClusterStateAck> reply) {
+  updates_.Run(
+      [self = shared_from_this(), update = std::move(update), reply = std::move(reply)]() mutable {
+        self->updates_.AssertInside();
+        if (self->host_->stopped()) return;
+        if (update.broker_incarnation != self->host_->incarnation()) {
+          return reply(transport::ClusterStateAck{.error = ErrorCode::kStaleBrokerEpoch});
+        }
+        if (update.controller_epoch < self->controller_epoch_) {
+          return reply(transport::ClusterStateAck{.error = ErrorCode::kStaleControllerEpoch});
+        }
+        self->controller_epoch_ = update.controller_epoch;
+        self->metadata_.Apply(update);
+        self->replicas_.Apply(self->host_, update,
+                              [self, full = update.full, reply = std::move(reply)]() mutable {
+                                transport::ClusterStateAck ack;
+                                if (full) ack.log_ids = self->replicas_.LogIds();
+                                reply(std::move(ack));
+                              });
+      });
+}
+
+}  // namespace kafkalite::server

@@ -1,0 +1,57 @@
+#include "kafkalite/server/metadata_cache.h"
+
+namespace kafkalite::server {
+
+using model::ErrorCode;
+
+void MetadataCache::Apply(const transport::ClusterStateUpdate& update) {
+  base::MutexLock lock(mu_);
+  controller_ = update.controller;
+  live_brokers_ = {update.live_brokers.begin(), update.live_brokers.end()};
+  if (update.full) topics_.clear();
+  for (const transport::PartitionUpdate& partition : update.partitions) {
+    topics_[partition.tp.topic].insert_or_assign(partition.tp.partition, partition);
+  }
+  for (const std::string& topic : update.deleted_topics) topics_.erase(topic);
+}
+
+std::set<model::BrokerId> MetadataCache::live_brokers() const {
+  base::MutexLock lock(mu_);
+  return live_brokers_;
+}
+
+protocol::MetadataResponse::Topic MetadataCache::Describe(const std::string& name) const {
+  protocol::MetadataResponse::Topic topic{.name = name};
+  const auto found = topics_.find(name);
+  if (found == topics_.end()) {
+    topic.error = model::ValidateTopicName(name).ok() ? ErrorCode::kUnknownTopicOrPartition
+                                                      : ErrorCode::kInvalidTopic;
+    return topic;
+  }
+  for (const auto& [number, update] : found->second) {
+    const bool led = live_brokers_.contains(update.leader);
+    topic.overrides = update.overrides;
+    topic.partitions.push_back({.error = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable,
+                                .partition = number,
+                                .leader = led ? update.leader : model::kNoBroker,
+                                .leader_epoch = update.leader_epoch,
+                                .replicas = update.replicas,
+                                .isr = update.isr});
+  }
+  return topic;
+}
+
+protocol::MetadataResponse MetadataCache::Answer(const protocol::MetadataRequest& request) const {
+  base::MutexLock lock(mu_);
+  protocol::MetadataResponse response;
+  response.brokers = {live_brokers_.begin(), live_brokers_.end()};
+  response.controller = controller_;
+  if (request.topics) {
+    for (const std::string& name : *request.topics) response.topics.push_back(Describe(name));
+  } else {
+    for (const auto& [name, partitions] : topics_) response.topics.push_back(Describe(name));
+  }
+  return response;
+}
+
+}  // namespace kafkalite::server

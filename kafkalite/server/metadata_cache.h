@@ -1,0 +1,41 @@
+// File: metadata_cache.h
+//
+// What one broker knows of the cluster, from the controller. Thread safety: any thread.
+
+#ifndef KAFKALITE_SERVER_METADATA_CACHE_H_
+#define KAFKALITE_SERVER_METADATA_CACHE_H_
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "kafkalite/base/mutex.h"
+#include "kafkalite/protocol/metadata.h"
+#include "kafkalite/transport/peer_service.h"
+
+namespace kafkalite::server {
+
+class MetadataCache {
+ public:
+  void Apply(const transport::ClusterStateUpdate& update);
+  protocol::MetadataResponse Answer(const protocol::MetadataRequest& request) const;
+  std::set<model::BrokerId> live_brokers() const;
+
+ private:
+  using Partitions = std::map<model::PartitionId, transport::PartitionUpdate>;
+
+  protocol::MetadataResponse::Topic Describe(const std::string& name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  mutable base::Mutex mu_;
+  model::BrokerId controller_ ABSL_GUARDED_BY(mu_) = model::kNoBroker;
+  std::set<model::BrokerId> live_brokers_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Partitions> topics_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kafkalite::server
+
+#endif  // KAFKALITE_SERVER_METADATA_CACHE_H_
