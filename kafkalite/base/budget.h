@@ -17,14 +17,16 @@ class Budget {
   // False, with nothing charged, if it would pass the limit. An unused budget takes anything, so
   // that one item larger than the limit does not wait for ever.
   bool TryCharge(int64_t bytes) {
-    int64_t used = used_bytes_.load(std::memory_order_relaxed);
+    int64_t used = used_bytes_.load();
     do {
       if (used > 0 && used + bytes > limit_bytes_) return false;
-    } while (!used_bytes_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+    } while (!used_bytes_.compare_exchange_weak(used, used + bytes));
     return true;
   }
-  void Charge(int64_t bytes) { used_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
-  void Release(int64_t bytes) { used_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+  // In one order with TryCharge and with other sequentially consistent operations, so that who
+  // waits for a release can be found by a flag.
+  void Charge(int64_t bytes) { used_bytes_.fetch_add(bytes); }
+  void Release(int64_t bytes) { used_bytes_.fetch_sub(bytes); }
 
   int64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   int64_t limit_bytes() const { return limit_bytes_; }

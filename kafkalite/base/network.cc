@@ -28,8 +28,8 @@ void Link::SendThroughFaults(Task message) {
     last_due_ = due = std::max(due, last_due_);
     held_.push_back({due, std::move(message)});
     UpdatePlain();
-    if (paused_) return;
   }
+  // Also while paused: the node may be resumed before the message is due.
   executor_.PostAt(due, [this] { Pump(); });
 }
 

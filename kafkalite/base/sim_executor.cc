@@ -1,7 +1,9 @@
 #include "kafkalite/base/sim_executor.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
+#include <vector>
 
 #include "kafkalite/base/strand.h"
 
@@ -110,15 +112,18 @@ absl::Status SimExecutor::BlockUntil(Completion& completion, Time deadline) {
 void SimExecutor::Shutdown() {
   if (std::exchange(stopped_, true)) return;
   // What was posted still runs, as a real executor's would; timers are dropped.
+  // They are destroyed when nothing is being changed any more: what they own may cancel others.
+  std::vector<Task> dropped;
   for (auto it = events_.begin(); it != events_.end();) {
     if (timer_keys_.contains(std::get<2>(it->first))) {
-      Task dropped = std::move(it->second);
+      dropped.push_back(std::move(it->second));
       it = events_.erase(it);
     } else {
       ++it;
     }
   }
   timer_keys_.clear();
+  dropped.clear();
   while (RunNext(Time::max())) {
   }
 }

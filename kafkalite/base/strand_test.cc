@@ -1,6 +1,7 @@
 #include "kafkalite/base/strand.h"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>

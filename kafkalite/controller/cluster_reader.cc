@@ -133,7 +133,9 @@ void ClusterReader::OnBroker(BrokerId broker, const GetResult& result) {
   if (!bounced) return;
   for (auto& [name, topic] : view_.topics) {
     for (auto& [number, partition] : topic.partitions) {
-      if (partition.state && partition.state->leader == broker) partition.leader_bounced = true;
+      if (!partition.state) continue;
+      const auto& isr = partition.state->isr;
+      if (std::find(isr.begin(), isr.end(), broker) != isr.end()) partition.bounced.insert(broker);
     }
   }
 }

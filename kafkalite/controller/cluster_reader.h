@@ -44,8 +44,13 @@ class ClusterReader : public std::enable_shared_from_this<ClusterReader> {
   // coordination could not be reached: what was not read is dirty again. One at a time.
   void Read(absl::AnyInvocable<void(bool ok)> done);
 
-  // No callback comes any more, and the view is not touched.
-  void Stop() { stopped_ = true; }
+  // No callback comes any more, and the view is not touched. Lets go of the session, and of whoever
+  // waits for a read: they hold us.
+  void Stop() {
+    stopped_ = true;
+    session_.reset();
+    done_ = nullptr;
+  }
 
  private:
   // Runs `f` in the strand unless stopped.
@@ -70,7 +75,7 @@ class ClusterReader : public std::enable_shared_from_this<ClusterReader> {
   void OnState(const model::TopicPartition& tp, const coordination::GetResult& result);
 
   const std::shared_ptr<base::Strand> strand_;
-  const std::shared_ptr<coordination::Session> session_;
+  std::shared_ptr<coordination::Session> session_;
   ClusterView& view_;
   base::Task changed_;
   bool stopped_ = false;

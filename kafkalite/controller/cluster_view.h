@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,9 @@ struct PartitionView {
   std::vector<model::BrokerId> replicas;  // the preferred leader first
   std::optional<coordination::PartitionState> state;
   int32_t version = -1;  // of the state's node
-  // The leader's broker registered anew: whoever leads next does so in a new epoch.
-  bool leader_bounced = false;
+  // ISR members that registered anew without having been missed: they count as failed, and come
+  // back by fetching (KAFKA-7235).
+  std::set<model::BrokerId> bounced;
   uint64_t revision = 0;  // when brokers last had news of it
 };
 

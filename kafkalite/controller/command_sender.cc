@@ -1,5 +1,6 @@
 #include "kafkalite/controller/command_sender.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kafkalite::controller {
@@ -9,8 +10,9 @@ using model::ErrorCode;
 
 namespace {
 
-// After a failed command.
-constexpr base::Duration kRetryPause = std::chrono::milliseconds(20);
+// After a failed command, growing: a broker that has just registered may not know it yet.
+constexpr base::Duration kFirstPause = std::chrono::microseconds(50);
+constexpr base::Duration kLongestPause = std::chrono::milliseconds(20);
 // A command that was not answered by then is lost on a link, or its broker is paused.
 constexpr base::Duration kAnswerTimeout = std::chrono::seconds(1);
 
@@ -120,7 +122,8 @@ void CommandSender::OnAnswer(BrokerId broker, uint64_t number, uint64_t revision
   Receiver& receiver = found->second;
   if (!receiver.under_way || receiver.number != number) return;
   if (!answer.ok()) {
-    RetryLater(broker, number, kRetryPause);
+    receiver.pause = std::clamp(receiver.pause * 2, kFirstPause, kLongestPause);
+    RetryLater(broker, number, receiver.pause);
     return;
   }
   if (answer->error == ErrorCode::kStaleControllerEpoch) {
@@ -128,11 +131,13 @@ void CommandSender::OnAnswer(BrokerId broker, uint64_t number, uint64_t revision
     return;
   }
   if (answer->error != ErrorCode::kNone) {
-    RetryLater(broker, number, kRetryPause);
+    receiver.pause = std::clamp(receiver.pause * 2, kFirstPause, kLongestPause);
+    RetryLater(broker, number, receiver.pause);
     outcome_(Outcome::kStaleBroker);
     return;
   }
   receiver.under_way = false;
+  receiver.pause = base::Duration::zero();
   receiver.acknowledged = revision;
   if (!receiver.told_all) {
     receiver.told_all = true;

@@ -44,6 +44,7 @@ class CommandSender : public std::enable_shared_from_this<CommandSender> {
     uint64_t acknowledged = 0;  // revision
     uint64_t number = 0;        // of the command under way
     bool under_way = false;
+    base::Duration pause{};  // before the next try; grows from failure to failure
   };
 
   void Send(model::BrokerId broker, Receiver& receiver);

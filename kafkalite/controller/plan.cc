@@ -68,14 +68,15 @@ class Case {
   const TopicView& topic() const { return topic_; }
   const TopicPartition& tp() const { return tp_; }
 
-  // The ISR without those that are dead or came back with another log.
-  std::vector<BrokerId> RemainingIsr() const {
+  bool Bounced(BrokerId broker) const { return partition_.bounced.contains(broker); }
+
+  // The ISR without those that are dead, bounced, or came back with another log; with `leader`.
+  std::vector<BrokerId> RemainingIsr(BrokerId leader) const {
     std::vector<BrokerId> remaining;
     for (const BrokerId member : state().isr) {
       const Standing standing = StandingOf(member);
-      if (standing == Standing::kGood || standing == Standing::kUnknown) {
-        remaining.push_back(member);
-      }
+      const bool there = standing == Standing::kGood || standing == Standing::kUnknown;
+      if (member == leader || (there && !Bounced(member))) remaining.push_back(member);
     }
     return remaining;
   }
@@ -122,8 +123,14 @@ std::optional<StateWrite> ElectFromIsr(const Case& c, model::ControllerEpoch con
       write.state.log_ids = {{replica, c.LogOf(replica)}};
       return write;
     }
+    if (c.InIsr(replica) && c.StandingOf(replica) == Standing::kGood && !c.Bounced(replica)) {
+      return c.Write(replica, c.RemainingIsr(replica), controller_epoch);
+    }
+  }
+  // One that bounced and lost nothing is better than none.
+  for (const BrokerId replica : c.partition().replicas) {
     if (c.InIsr(replica) && c.StandingOf(replica) == Standing::kGood) {
-      return c.Write(replica, c.RemainingIsr(), controller_epoch);
+      return c.Write(replica, c.RemainingIsr(replica), controller_epoch);
     }
   }
   return std::nullopt;
@@ -143,9 +150,9 @@ std::optional<StateWrite> Mend(const Case& c, model::ControllerEpoch controller_
   if (!c.partition().state) return FirstState(c, controller_epoch);
   const BrokerId leader = c.state().leader;
   const Standing standing = leader == model::kNoBroker ? Standing::kDead : c.StandingOf(leader);
-  const std::vector<BrokerId> remaining = c.RemainingIsr();
-  if (standing == Standing::kUnknown) return std::nullopt;  // it will say
-  if (standing == Standing::kGood && !c.partition().leader_bounced) {
+  if (standing == Standing::kUnknown && !c.Bounced(leader)) return std::nullopt;  // it will say
+  if (standing == Standing::kGood && !c.Bounced(leader)) {
+    const std::vector<BrokerId> remaining = c.RemainingIsr(leader);
     if (remaining == c.state().isr) return std::nullopt;
     return c.Write(leader, remaining, controller_epoch);
   }
@@ -192,7 +199,7 @@ ElectionPlan PlanElection(const ClusterView& view, const TopicPartition& tp,
     if (!c.InIsr(preferred) || c.StandingOf(preferred) != Standing::kGood) {
       return {ErrorCode::kPreferredLeaderNotAvailable, {}};
     }
-    return {ErrorCode::kNone, c.Write(preferred, c.RemainingIsr(), controller_epoch)};
+    return {ErrorCode::kNone, c.Write(preferred, c.RemainingIsr(preferred), controller_epoch)};
   }
   if (c.state().leader != model::kNoBroker) return {ErrorCode::kElectionNotNeeded, {}};
   auto write = ElectUnclean(c, controller_epoch);

@@ -55,6 +55,7 @@ void Term::Stop() {
     if (std::exchange(self->stopped_, true)) return;
     if (self->reader_ != nullptr) self->reader_->Stop();
     if (self->sender_ != nullptr) self->sender_->Stop();
+    self->session_.reset();
     auto waiters = std::exchange(self->waiters_, {});
     for (Waiter& waiter : waiters) waiter.callback(ErrorCode::kNotController, "");
   });
@@ -170,7 +171,7 @@ void Term::OnWritten(const std::vector<StateWrite>& writes, size_t creations,
     PartitionView& partition = view_.topics[write.tp.topic].partitions[write.tp.partition];
     partition.state = write.state;
     partition.version = write.expected_version < 0 ? 0 : result.results[creations + i].version;
-    partition.leader_bounced = false;
+    partition.bounced.clear();
     view_.Touch(partition);
   }
 }

@@ -117,7 +117,7 @@ class Term : public std::enable_shared_from_this<Term> {
   std::vector<model::BrokerId> LiveBrokers() const;
 
   const std::shared_ptr<ControllerHost> host_;
-  const std::shared_ptr<coordination::Session> session_;
+  std::shared_ptr<coordination::Session> session_;  // until stopped: holding it keeps it alive
   const TermOptions options_;
   base::Task deposed_;
 

@@ -529,7 +529,13 @@ void Partition::OnFetched(uint64_t number, model::LeaderEpoch epoch,
 
 bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
   if (!response.batches.empty()) {
-    if (response.batches.front().header.base_offset < log_->end_offset()) return false;
+    const Offset first = response.batches.front().header.base_offset;
+    if (first < log_->end_offset()) {
+      // An emptied log may end amid a batch of the leader's: it begins anew with that batch
+      // (KAFKA-6975).
+      if (log_->start_offset() < log_->end_offset()) return false;
+      Truncate({ReplicaCore::FetchAction::Kind::kRestartAt, first});
+    }
     if (!log_->Append(response.batches).ok()) return false;
     for (const format::Batch& batch : response.batches) {
       core_.ObserveEpoch(batch.header.leader_epoch, batch.header.base_offset);

@@ -107,6 +107,9 @@ void BrokerServer::ListOffsets(protocol::ListOffsetsRequest request,
 
 void BrokerServer::Metadata(protocol::MetadataRequest request,
                             transport::Reply<protocol::MetadataResponse> reply) {
+  if (!metadata_.told()) {
+    return reply(absl::UnavailableError("this broker has not heard from the controller yet"));
+  }
   reply(metadata_.Answer(request));
 }
 

@@ -6,6 +6,7 @@ using model::ErrorCode;
 
 void MetadataCache::Apply(const transport::ClusterStateUpdate& update) {
   base::MutexLock lock(mu_);
+  told_ |= update.full;
   controller_ = update.controller;
   live_brokers_ = {update.live_brokers.begin(), update.live_brokers.end()};
   if (update.full) topics_.clear();
@@ -13,6 +14,11 @@ void MetadataCache::Apply(const transport::ClusterStateUpdate& update) {
     topics_[partition.tp.topic].insert_or_assign(partition.tp.partition, partition);
   }
   for (const std::string& topic : update.deleted_topics) topics_.erase(topic);
+}
+
+bool MetadataCache::told() const {
+  base::MutexLock lock(mu_);
+  return told_;
 }
 
 std::set<model::BrokerId> MetadataCache::live_brokers() const {

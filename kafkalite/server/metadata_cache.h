@@ -21,6 +21,8 @@ namespace kafkalite::server {
 class MetadataCache {
  public:
   void Apply(const transport::ClusterStateUpdate& update);
+  // False before the first update: nothing is known then, not even that a topic does not exist.
+  bool told() const;
   protocol::MetadataResponse Answer(const protocol::MetadataRequest& request) const;
   std::set<model::BrokerId> live_brokers() const;
 
@@ -31,6 +33,7 @@ class MetadataCache {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable base::Mutex mu_;
+  bool told_ ABSL_GUARDED_BY(mu_) = false;
   model::BrokerId controller_ ABSL_GUARDED_BY(mu_) = model::kNoBroker;
   std::set<model::BrokerId> live_brokers_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Partitions> topics_ ABSL_GUARDED_BY(mu_);

@@ -1,0 +1,82 @@
+// File: broker.h
+//
+// One broker of a cluster, and a way to look at one replica's log.
+//
+//   auto replica = (*cluster)->broker(2).ReadReplica("first-test", 0);
+//   for (const auto& record : replica->records) std::cout << record.offset << '\n';
+//
+// Thread safety: any thread. Lifetime: a handle by number; it may outlive the broker and the
+// cluster, its calls then fail.
+
+#ifndef KAFKALITE_BROKER_H_
+#define KAFKALITE_BROKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace kafkalite {
+
+class ClusterCore;
+
+enum class BrokerState {
+  kRunning,
+  kPaused,    // it holds everything and answers nothing
+  kShutDown,  // it left in order; its logs are kept
+  kKilled,    // it vanished; what it had in memory is lost
+};
+
+// A record as one replica has it, committed or not.
+struct ReplicaRecord {
+  int64_t offset = -1;
+  int32_t leader_epoch = -1;
+  int64_t timestamp = -1;
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+  bool operator==(const ReplicaRecord&) const = default;
+};
+
+// One replica at one moment.
+struct Replica {
+  bool is_leader = false;
+  int32_t leader = -1;  // as this broker was told
+  int32_t leader_epoch = -1;
+  uint64_t log_id = 0;  // names the log's contents; another one after they were lost
+  int64_t log_start_offset = 0;
+  int64_t log_end_offset = 0;
+  int64_t high_watermark = 0;
+  std::vector<int32_t> isr;  // as this broker knows it
+  // (leader epoch, its first offset)
+  std::vector<std::pair<int32_t, int64_t>> epochs;
+  std::vector<ReplicaRecord> records;
+};
+
+class Broker {
+ public:
+  int32_t id() const { return id_; }
+
+  // NOT_FOUND if the cluster has no such broker.
+  absl::StatusOr<BrokerState> state() const;
+  absl::StatusOr<bool> is_controller() const;
+
+  // Reads what this broker's log holds, committed or not, without asking any other broker. Works
+  // while the broker runs or is paused; NOT_FOUND if it has no such replica.
+  absl::StatusOr<Replica> ReadReplica(std::string_view topic, int32_t partition) const;
+
+ private:
+  friend class Cluster;
+  Broker(std::shared_ptr<ClusterCore> core, int32_t id) : core_(std::move(core)), id_(id) {}
+
+  std::shared_ptr<ClusterCore> core_;
+  int32_t id_;
+};
+
+}  // namespace kafkalite
+
+#endif  // KAFKALITE_BROKER_H_

@@ -1,0 +1,672 @@
+#include "kafkalite/client/partition_sender.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <utility>
+
+#include "kafkalite/base/strings.h"
+#include "kafkalite/client/always_called.h"
+#include "kafkalite/client/public_call.h"
+
+namespace kafkalite::client {
+namespace {
+
+// As many as brokers remember of a producer: a sixth could not be recognised when sent again.
+constexpr size_t kMaxInFlight = 5;
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+// As Java's metadata.max.age.ms: topics grow without anybody's telling us.
+constexpr base::Duration kMetadataMaxAge = std::chrono::minutes(5);
+
+protocol::Acks ToProtocol(Acks acks) {
+  switch (acks) {
+    case Acks::kNone:
+      return protocol::Acks::kNone;
+    case Acks::kLeader:
+      return protocol::Acks::kLeader;
+    case Acks::kAll:
+      break;
+  }
+  return protocol::Acks::kAll;
+}
+
+// Calls the callbacks of a settled batch, then lets its memory go.
+void Report(std::unique_ptr<SendBatch> batch) {
+  const BatchResult& result = *batch->result;
+  absl::StatusOr<RecordMetadata> outcome = RecordMetadata{};
+  if (!result.status().ok()) outcome = result.status();
+  for (size_t i = 0; i < batch->callbacks.size(); ++i) {
+    if (outcome.ok()) *outcome = result.Metadata(batch->callback_indexes[i]);
+    batch->callbacks[i](outcome);
+  }
+  const std::shared_ptr<ProducerContext> context = std::move(batch->context);
+  context->Recycle(std::move(batch));
+}
+
+}  // namespace
+
+PartitionSender::PartitionSender(std::shared_ptr<ProducerContext> context,
+                                 std::shared_ptr<StickyPartition> sticky, model::TopicPartition tp,
+                                 model::BrokerId leader)
+    : context_(std::move(context)),
+      sticky_(std::move(sticky)),
+      tp_(std::move(tp)),
+      seals_at_once_(context_->options().linger <= std::chrono::milliseconds::zero()),
+      strand_(context_->executor()),
+      refreshed_(context_->executor().clock().Now()),
+      leader_(leader),
+      identity_(context_->ids().current()) {
+  if (leader != model::kNoBroker) channel_ = context_->cluster().Channel(leader);
+  if (!context_->idempotent()) window_ = kMaxInFlight;
+}
+
+// --- Open and sealed batches: under the mutex ---------------------------------------------------
+
+PartitionSender::Appended PartitionSender::Append(const Record& record,
+                                                  std::span<const format::Header> headers,
+                                                  std::unique_ptr<SendBatch>& prepared,
+                                                  DeliveryCallback* callback, bool want_ticket) {
+  Appended appended;
+  base::SpinLockHolder lock(mu_);
+  const int64_t timestamp = record.timestamp.value_or(format::kNoTimestamp);
+  if (open_ != nullptr) [[likely]] {
+    appended.index = open_->builder->TryAppend(timestamp, record.key, record.value, headers);
+    if (appended.index < 0) {
+      SealOpen();
+      appended.sealed = true;
+    }
+  }
+  if (appended.index < 0) {
+    if (closed_) {
+      appended.outcome = Appended::Outcome::kClosed;
+      return appended;
+    }
+    if (prepared == nullptr) return appended;
+    open_ = std::move(prepared);
+    open_->result->SetSender(weak_from_this(), partition());
+    appended.opened = true;
+    appended.index = open_->builder->TryAppend(timestamp, record.key, record.value, headers);
+    assert(appended.index >= 0);
+  }
+  appended.outcome = Appended::Outcome::kDone;
+  SendBatch& batch = *open_;
+  if (record.timestamp.has_value()) [[unlikely]] {
+    batch.result->SetTimestamp(appended.index, timestamp);
+  }
+  if (callback != nullptr) {
+    batch.callbacks.push_back(std::move(*callback));
+    batch.callback_indexes.push_back(appended.index);
+  }
+  if (want_ticket) {
+    ++batch.tickets;
+    appended.result = batch.result.get();
+  }
+  if (batch.own_size || (seals_at_once_ && !under_way())) [[unlikely]] {
+    SealOpen();
+    appended.sealed = true;
+  }
+  return appended;
+}
+
+void PartitionSender::SealOpen() {
+  SendBatch& batch = *open_;
+  // Tickets already given out hold theirs.
+  batch.result->DropRef(SendBatch::kTicketReferences - batch.tickets);
+  sealed_.push_back(std::move(open_));
+  ++sealed_count_;
+  seal_when_idle_ = false;
+}
+
+void PartitionSender::AfterSeal() {
+  sticky_->Leave(partition());
+  context_->ArmTick();
+  Drain();
+}
+
+void PartitionSender::Seal() {
+  {
+    base::SpinLockHolder lock(mu_);
+    if (open_ == nullptr) return;
+    SealOpen();
+  }
+  AfterSeal();
+}
+
+void PartitionSender::SealIfOpen(const BatchResult& result) {
+  {
+    base::SpinLockHolder lock(mu_);
+    if (open_ == nullptr || open_->result.get() != &result) return;
+    SealOpen();
+  }
+  AfterSeal();
+}
+
+std::shared_ptr<base::Completion> PartitionSender::SealAndAwait() {
+  Seal();
+  auto done = std::make_shared<base::Completion>();
+  base::SpinLockHolder lock(mu_);
+  if (!under_way()) return nullptr;
+  waiters_.push_back({sealed_count_, done});
+  return done;
+}
+
+base::Time PartitionSender::SealIfOpenedBefore(base::Time limit) {
+  {
+    base::SpinLockHolder lock(mu_);
+    if (open_ == nullptr) return base::Time::max();
+    if (open_->opened_at > limit) return open_->opened_at;
+    if (backed_up_) {
+      // It would only wait in the queue: let it grow instead.
+      seal_when_idle_ = true;
+      return base::Time::max();
+    }
+    SealOpen();
+  }
+  AfterSeal();
+  return base::Time::max();
+}
+
+// --- Sending: in the strand ---------------------------------------------------------------------
+
+void PartitionSender::Drain() {
+  strand_.Run([self = shared_from_this()] {
+    self->strand_.AssertInside();
+    self->TakeSealed();
+    self->Pump();
+  });
+}
+
+void PartitionSender::TakeSealed() {
+  {
+    base::SpinLockHolder lock(mu_);
+    incoming_.swap(sealed_);
+  }
+  for (std::unique_ptr<SendBatch>& batch : incoming_) queue_.push_back(std::move(batch));
+  incoming_.clear();
+}
+
+SendBatch* PartitionSender::NextQueued(size_t limit) {
+  for (size_t i = 0; i < std::min(limit, queue_.size()); ++i) {
+    if (queue_[i]->state == SendBatch::State::kQueued) return queue_[i].get();
+  }
+  return nullptr;
+}
+
+void PartitionSender::Pump() {
+  // Counted from the oldest one without an answer, not by those in flight: if that one has to be
+  // sent again, the broker must not have forgotten it for five later ones.
+  const bool unanswered = context_->options().acks == Acks::kNone;
+  while (phase_ == Phase::kReady && flights_.size() < window_) {
+    SendBatch* const next = NextQueued(unanswered ? kNoLimit : window_);
+    if (next == nullptr) break;
+    if (channel_ == nullptr || needs_leader_ || needs_identity_) {
+      needs_leader_ |= channel_ == nullptr;
+      Interrupt();
+      Proceed();
+      return;
+    }
+    SendOne(*next);
+  }
+  if (unanswered) CompleteSettled();
+  TellBackedUp();
+}
+
+void PartitionSender::TellBackedUp() {
+  const bool backed_up = NextQueued(kNoLimit) != nullptr;
+  if (backed_up == told_backed_up_) return;
+  told_backed_up_ = backed_up;
+  bool sealed = false;
+  {
+    base::SpinLockHolder lock(mu_);
+    backed_up_ = backed_up;
+    sealed = !backed_up && seal_when_idle_ && open_ != nullptr;
+    if (sealed) SealOpen();
+  }
+  if (sealed) AfterSeal();
+}
+
+void PartitionSender::Stamp(SendBatch& batch) {
+  format::BatchBuilder::Stamp stamp;
+  if (context_->idempotent()) {
+    stamp.producer_id = identity_.id;
+    stamp.producer_epoch = identity_.epoch;
+    stamp.base_sequence = next_sequence_;
+  }
+  batch.stamped = true;
+  if (!batch.builder) {
+    format::Restamp(batch.batch, stamp);
+  } else {
+    batch.batch = (*std::move(batch.builder)).Build(stamp, context_->runtime().pool.get());
+    batch.builder.reset();
+    // A small batch has moved to a smaller buffer.
+    const auto capacity = static_cast<int64_t>(batch.batch.body.buffer()->capacity());
+    if (capacity < batch.charged_bytes) {
+      context_->Release(batch.charged_bytes - capacity);
+      batch.charged_bytes = capacity;
+    }
+  }
+  next_sequence_ = format::AdvanceSequence(next_sequence_, batch.batch.header.record_count);
+}
+
+void PartitionSender::SendOne(SendBatch& batch) {
+  if (!batch.stamped) Stamp(batch);
+  const ProducerOptions& options = context_->options();
+  protocol::ProduceRequest request{.acks = ToProtocol(options.acks),
+                                   .timeout = options.request_timeout};
+  request.partitions.push_back({tp_, batch.batch});
+  uint64_t flight = 0;  // none, where no answer is waited for
+  if (options.acks == Acks::kNone) {
+    Settle(batch, absl::OkStatus(), -1);
+  } else {
+    flight = ++last_flight_;
+    batch.state = SendBatch::State::kInFlight;
+    flights_.push_back({flight, &batch, context_->tick()});
+  }
+  auto reply = [self = shared_from_this(),
+                flight](absl::StatusOr<protocol::ProduceResponse> response) mutable {
+    OnReply(std::move(self), flight, std::move(response));
+  };
+  channel_->Produce(std::move(request), ReplyOnce(std::move(reply)));
+}
+
+// --- Answers ------------------------------------------------------------------------------------
+
+void PartitionSender::OnReply(std::shared_ptr<PartitionSender> self, uint64_t flight,
+                              absl::StatusOr<protocol::ProduceResponse> response) {
+  Answer answer;
+  if (!response.ok()) {
+    answer.transport = response.status();
+  } else if (response->partitions.size() != 1) {
+    answer.transport = absl::UnavailableError("the broker's answer is malformed");
+  } else {
+    protocol::ProduceResponse::Partition& partition = response->partitions.front();
+    answer.error = partition.error;
+    answer.base_offset = partition.base_offset.value();
+    answer.message = std::move(partition.message);
+  }
+  base::Strand& strand = self->strand_;
+  strand.Run([self = std::move(self), flight, answer = std::move(answer)] {
+    self->strand_.AssertInside();
+    self->OnAnswer(flight, answer);
+  });
+}
+
+void PartitionSender::OnAnswer(uint64_t flight, const Answer& answer) {
+  if (flight == 0) {
+    // acks=0: nobody waits for the answer, but the next batch should find the right broker.
+    if (!answer.accepted()) channel_ = nullptr;
+    return;
+  }
+  const auto found = std::find_if(flights_.begin(), flights_.end(),
+                                  [&](const Flight& f) { return f.number == flight; });
+  if (found == flights_.end()) return;  // given up meanwhile
+  SendBatch* const batch = found->batch;
+  flights_.erase(found);
+  if (batch != nullptr) Judge(*batch, answer);
+  Proceed();
+}
+
+void PartitionSender::Judge(SendBatch& batch, const Answer& answer) {
+  if (answer.accepted()) {
+    Settle(batch, absl::OkStatus(), answer.base_offset);
+    attempts_ = 0;
+    window_ = kMaxInFlight;
+    return;
+  }
+  if (context_->shut_down()) {
+    GiveUpAll(ShutDownError());
+    return;
+  }
+  batch.last_error = last_error_ = answer.ToStatus();
+  if (context_->idempotent() && answer.sequence_refused()) {
+    const bool oldest = &batch == queue_.front().get();
+    if (oldest && batch.maybe_appended) {
+      GiveUp(batch, absl::AbortedError(base::Cat(base::ToStd(last_error_.message()),
+                                                 "; sent again, the record could be in the log "
+                                                 "twice; it may be there already")));
+      return;
+    }
+    // Of a later batch this only says that an earlier one is missing.
+    needs_identity_ |= oldest;
+    SendAgain(batch);
+  } else if (answer.retriable()) {
+    batch.maybe_appended |= !answer.certainly_not_appended();
+    SendAgain(batch);
+  } else {
+    GiveUp(batch, last_error_);
+  }
+}
+
+void PartitionSender::SendAgain(SendBatch& batch) {
+  batch.state = SendBatch::State::kQueued;
+  needs_leader_ = true;
+  Interrupt();
+}
+
+void PartitionSender::Settle(SendBatch& batch, absl::Status status, int64_t base_offset) {
+  batch.state = SendBatch::State::kSettled;
+  batch.status = std::move(status);
+  batch.base_offset = base_offset;
+}
+
+void PartitionSender::GiveUp(SendBatch& batch, absl::Status status) {
+  for (Flight& flight : flights_) {
+    if (flight.batch == &batch) flight.batch = nullptr;
+  }
+  if (batch.stamped && context_->idempotent()) {
+    // Later ones wait for this one's sequence numbers, which never come.
+    needs_identity_ = true;
+    Interrupt();
+  }
+  Settle(batch, std::move(status), -1);
+}
+
+void PartitionSender::GiveUpAll(const absl::Status& status) {
+  TakeSealed();
+  for (const std::unique_ptr<SendBatch>& batch : queue_) {
+    if (batch->state != SendBatch::State::kSettled) GiveUp(*batch, status);
+  }
+}
+
+void PartitionSender::CompleteSettled() {
+  int64_t completed = 0;
+  while (!queue_.empty() && queue_.front()->state == SendBatch::State::kSettled) {
+    std::unique_ptr<SendBatch> batch = std::move(queue_.front());
+    queue_.pop_front();
+    Complete(std::move(batch));
+    ++completed;
+  }
+  if (completed == 0) return;
+  bool sealed = false;
+  std::vector<std::shared_ptr<base::Completion>> woken;
+  {
+    base::SpinLockHolder lock(mu_);
+    completed_count_ += completed;
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+      if (it->target > completed_count_) {
+        ++it;
+      } else {
+        woken.push_back(std::move(it->done));
+        it = waiters_.erase(it);
+      }
+    }
+    sealed = seals_at_once_ && !under_way() && open_ != nullptr;
+    if (sealed) SealOpen();
+  }
+  for (const auto& done : woken) done->Signal();
+  if (sealed) AfterSeal();
+}
+
+void PartitionSender::Complete(std::unique_ptr<SendBatch> batch) {
+  batch->result->SetOutcome(std::move(batch->status), batch->base_offset);
+  if (batch->callbacks.empty()) {
+    const base::Ref<BatchResult> result = std::move(batch->result);
+    context_->Recycle(std::move(batch));
+    result->Signal();
+  } else {
+    const base::Ref<BatchResult> result = batch->result;
+    // Its memory counts until the callbacks have run: a program whose callbacks are slower than
+    // its Sends is slowed down, not filled up.
+    batch->builder.reset();
+    batch->batch.body = {};
+    batch->context = context_;
+    context_->reports().Add([batch = std::move(batch)]() mutable { Report(std::move(batch)); });
+    result->Signal();
+  }
+}
+
+// --- Time ---------------------------------------------------------------------------------------
+
+bool PartitionSender::Tick(base::Time now, uint64_t tick) {
+  bool under_way;
+  {
+    base::SpinLockHolder lock(mu_);
+    under_way = this->under_way();
+  }
+  if (under_way || partition() == 0) {
+    strand_.Run([self = shared_from_this(), now, tick] {
+      self->strand_.AssertInside();
+      self->ExpireFlights(tick);
+      self->ExpireBatches(now);
+      self->RefreshIfOld(now);
+      self->Proceed();
+    });
+  }
+  return under_way;
+}
+
+void PartitionSender::ExpireFlights(uint64_t tick) {
+  for (auto it = flights_.begin(); it != flights_.end();) {
+    if (tick - it->tick <= context_->request_timeout_ticks()) {
+      ++it;
+      continue;
+    }
+    SendBatch* const batch = it->batch;
+    it = flights_.erase(it);
+    if (batch == nullptr) continue;
+    batch->last_error = last_error_ = absl::DeadlineExceededError(
+        base::Cat("broker ", leader_.value(), " did not answer within ",
+                  context_->options().request_timeout.count(), " ms (request_timeout)"));
+    batch->maybe_appended = true;
+    SendAgain(*batch);
+  }
+}
+
+void PartitionSender::ExpireBatches(base::Time now) {
+  const base::Duration timeout = ToDuration(context_->options().delivery_timeout);
+  for (const std::unique_ptr<SendBatch>& batch : queue_) {
+    if (now - batch->opened_at < timeout) break;  // the others are younger
+    if (batch->state == SendBatch::State::kSettled) continue;
+    const absl::Status& why = batch->last_error.ok() ? last_error_ : batch->last_error;
+    const std::string message =
+        base::Cat(base::ToStd(why.message()), why.ok() ? "" : "; ", "not acknowledged within ",
+                  context_->options().delivery_timeout.count(), " ms (delivery_timeout)");
+    GiveUp(*batch, absl::IsUnavailable(why) ? absl::UnavailableError(message)
+                                            : absl::DeadlineExceededError(message));
+  }
+}
+
+void PartitionSender::RefreshIfOld(base::Time now) {
+  if (partition() != 0 || now - refreshed_ < kMetadataMaxAge) return;
+  refreshed_ = now;
+  context_->cluster().Refresh(tp_.topic, ToDuration(context_->options().request_timeout),
+                              [context = context_](const absl::StatusOr<Metadata>& metadata) {
+                                if (metadata.ok()) context->MetadataChanged();
+                              });
+}
+
+// --- After a failure ----------------------------------------------------------------------------
+
+void PartitionSender::Interrupt() {
+  if (phase_ == Phase::kReady) phase_ = Phase::kSettling;
+  if (context_->idempotent()) window_ = 1;
+}
+
+void PartitionSender::Proceed() {
+  CompleteSettled();
+  if (phase_ == Phase::kSettling && flights_.empty()) {
+    if (queue_.empty()) {
+      phase_ = Phase::kReady;  // what is needed is got when there is something to send
+    } else if (needs_identity_) {
+      RenewIdentity();
+    } else if (needs_leader_) {
+      FindLeader();
+    } else {
+      phase_ = Phase::kReady;
+    }
+  }
+  Pump();
+}
+
+void PartitionSender::RenewIdentity() {
+  phase_ = Phase::kWaiting;
+  context_->ids().Renew(identity_,
+                        [self = shared_from_this()](absl::StatusOr<ProducerIdentity> identity) {
+                          self->strand_.Run([self, identity = std::move(identity)] {
+                            self->strand_.AssertInside();
+                            self->OnIdentity(identity);
+                          });
+                        });
+}
+
+void PartitionSender::OnIdentity(absl::StatusOr<ProducerIdentity> identity) {
+  if (phase_ != Phase::kWaiting) return;
+  phase_ = Phase::kSettling;
+  if (!identity.ok()) {
+    GiveUpAll(identity.status());
+    Proceed();
+    return;
+  }
+  needs_identity_ = false;
+  identity_ = *identity;
+  next_sequence_ = 0;
+  for (const std::unique_ptr<SendBatch>& batch : queue_) {
+    if (batch->state == SendBatch::State::kSettled) continue;
+    if (batch->maybe_appended) {
+      Settle(*batch,
+             absl::AbortedError("an earlier record of this partition was given up; this one may "
+                                "be in the log, and could be there twice if it were sent again"),
+             -1);
+    } else {
+      batch->stamped = false;
+    }
+  }
+  Proceed();
+}
+
+void PartitionSender::FindLeader() {
+  phase_ = Phase::kWaiting;
+  const base::Duration pause = RetryPause(attempts_++);
+  if (pause == base::Duration::zero()) {
+    AskForLeader();
+    return;
+  }
+  context_->cluster().After(pause, TimerOnce([self = shared_from_this()](bool in_time) {
+                              self->strand_.Run([self, in_time] {
+                                self->strand_.AssertInside();
+                                if (self->phase_ != Phase::kWaiting) return;
+                                if (in_time) {
+                                  self->AskForLeader();
+                                } else {
+                                  self->OnMetadata(ShutDownError());
+                                }
+                              });
+                            }));
+}
+
+void PartitionSender::AskForLeader() {
+  auto on_metadata = ReplyOnce([self = shared_from_this()](absl::StatusOr<Metadata> metadata) {
+    self->strand_.Run([self, metadata = std::move(metadata)] {
+      self->strand_.AssertInside();
+      self->OnMetadata(metadata);
+    });
+  });
+  context_->cluster().Refresh(tp_.topic, ToDuration(context_->options().request_timeout),
+                              std::move(on_metadata));
+}
+
+void PartitionSender::OnMetadata(const absl::StatusOr<Metadata>& metadata) {
+  if (phase_ != Phase::kWaiting) return;
+  phase_ = Phase::kSettling;
+  const auto number = static_cast<size_t>(partition());
+  absl::Status gone = metadata.status();
+  if (metadata.ok() && number >= (*metadata)->partitions.size()) {
+    gone = absl::NotFoundError(base::Cat("topic '", tp_.topic, "' has no partition ", number,
+                                         " any more: it has ", (*metadata)->partitions.size()));
+  }
+  const bool no_answer = absl::IsUnavailable(gone) || absl::IsDeadlineExceeded(gone);
+  if (no_answer && !context_->shut_down()) {
+    last_error_ = gone;  // and try again
+  } else if (!gone.ok()) {
+    needs_leader_ = false;
+    attempts_ = 0;
+    channel_ = nullptr;
+    leader_ = model::kNoBroker;
+    GiveUpAll(context_->shut_down() ? ShutDownError() : gone);
+  } else {
+    context_->MetadataChanged();
+    const model::BrokerId leader = (*metadata)->partitions[number].leader;
+    if (leader == model::kNoBroker) {
+      last_error_ = model::ToStatus(model::ErrorCode::kLeaderNotAvailable,
+                                    base::Cat(model::ToString(tp_), " has no leader"));
+    } else {
+      needs_leader_ = false;
+      if (leader != leader_ || channel_ == nullptr) {
+        leader_ = leader;
+        channel_ = context_->cluster().Channel(leader);
+      }
+    }
+  }
+  Proceed();
+}
+
+// --- The end ------------------------------------------------------------------------------------
+
+void PartitionSender::Fail(absl::Status status) {
+  {
+    base::SpinLockHolder lock(mu_);
+    if (open_ != nullptr) SealOpen();
+  }
+  strand_.Run([self = shared_from_this(), status = std::move(status)] {
+    self->strand_.AssertInside();
+    self->GiveUpAll(status);
+    self->Proceed();
+  });
+}
+
+void PartitionSender::Close(absl::Status status) {
+  {
+    base::SpinLockHolder lock(mu_);
+    closed_ = true;
+    if (open_ != nullptr) SealOpen();
+  }
+  strand_.Run([self = shared_from_this(), status = std::move(status)] {
+    self->strand_.AssertInside();
+    self->phase_ = Phase::kClosed;
+    self->flights_.clear();
+    self->GiveUpAll(status);
+    self->CompleteSettled();
+  });
+}
+
+// --- What answers mean --------------------------------------------------------------------------
+
+bool PartitionSender::Answer::accepted() const {
+  return transport.ok() &&
+         (error == model::ErrorCode::kNone || error == model::ErrorCode::kDuplicateSequenceNumber);
+}
+
+bool PartitionSender::Answer::certainly_not_appended() const {
+  if (!transport.ok()) return false;
+  switch (error) {
+    case model::ErrorCode::kNotEnoughReplicas:
+    case model::ErrorCode::kUnknownTopicOrPartition:
+    case model::ErrorCode::kCorruptMessage:
+      return true;
+    default:
+      return sequence_refused();
+  }
+}
+
+bool PartitionSender::Answer::sequence_refused() const {
+  return transport.ok() && (error == model::ErrorCode::kOutOfOrderSequenceNumber ||
+                            error == model::ErrorCode::kInvalidProducerEpoch ||
+                            error == model::ErrorCode::kUnknownProducerId);
+}
+
+bool PartitionSender::Answer::retriable() const {
+  if (!transport.ok()) return true;
+  return model::IsRetriable(error) && !absl::IsResourceExhausted(ToStatus());
+}
+
+absl::Status PartitionSender::Answer::ToStatus() const {
+  if (!transport.ok()) return transport;
+  // A leader whose memory is used up says so in words only: Kafka has no such error.
+  if (error == model::ErrorCode::kStorageError &&
+      message.find("log_memory_bytes") != std::string::npos) {
+    return absl::ResourceExhaustedError(base::Cat(model::Name(error), ": ", message));
+  }
+  return model::ToStatus(error, message.empty() ? "the broker refused the batch" : message);
+}
+
+}  // namespace kafkalite::client

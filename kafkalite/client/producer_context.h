@@ -1,0 +1,122 @@
+// File: producer_context.h
+//
+// What the partitions of one producer share: options, memory, timers, identity, reports. It knows
+// its partitions weakly and they own it, so that each lives as long as a request of it is under
+// way.
+//
+// Thread safety: any thread.
+
+#ifndef KAFKALITE_CLIENT_PRODUCER_CONTEXT_H_
+#define KAFKALITE_CLIENT_PRODUCER_CONTEXT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "kafkalite/base/budget.h"
+#include "kafkalite/base/clock.h"
+#include "kafkalite/base/completion.h"
+#include "kafkalite/base/executor.h"
+#include "kafkalite/base/mutex.h"
+#include "kafkalite/base/spin_lock.h"
+#include "kafkalite/client/cluster_client.h"
+#include "kafkalite/client/producer_ids.h"
+#include "kafkalite/client/public_call.h"
+#include "kafkalite/client/send_batch.h"
+#include "kafkalite/producer.h"
+
+namespace kafkalite::client {
+
+class PartitionSender;
+
+class ProducerContext final : public ClosedListener,
+                              public std::enable_shared_from_this<ProducerContext> {
+ public:
+  ProducerContext(std::shared_ptr<ClusterClient> cluster, const ProducerOptions& options);
+
+  const ProducerOptions& options() const { return options_; }
+  bool idempotent() const { return idempotent_; }
+  ClusterClient& cluster() { return *cluster_; }
+  ClientRuntime& runtime() { return cluster_->runtime(); }
+  base::Executor& executor() { return *cluster_->runtime().executor; }
+  ReportQueue& reports() { return *reports_; }
+  ProducerIds& ids() { return *ids_; }
+  bool shut_down() { return runtime().closed.load(std::memory_order_relaxed); }
+
+  // Those that live, in the order in which they were added.
+  void AddSender(std::weak_ptr<PartitionSender> sender);
+  std::vector<std::shared_ptr<PartitionSender>> Senders();
+
+  // A batch for PartitionSender::Append, with room for `limit_bytes` of records. What is charged
+  // for it was charged before.
+  std::unique_ptr<SendBatch> Prepare(size_t limit_bytes, int64_t charged_bytes, bool own_size);
+  // Of a batch that was prepared and not needed.
+  void Discard(std::unique_ptr<SendBatch> batch);
+  // Releases a batch's memory and keeps the rest for Prepare. Not under a lock: it destroys the
+  // callbacks.
+  void Recycle(std::unique_ptr<SendBatch> batch);
+
+  // Waits for room until *deadline (set by the first wait of a call, to max_block from then),
+  // after sealing everything that is open. RESOURCE_EXHAUSTED.
+  bool TryCharge(int64_t bytes) { return budget_.TryCharge(bytes); }
+  absl::Status Charge(int64_t bytes, std::optional<base::Time>& deadline);
+  void Release(int64_t bytes);
+
+  // A batch was opened: it is sealed when linger is over.
+  void ArmLinger();
+  // A batch was sealed: PartitionSender::Tick comes regularly until nothing is under way.
+  void ArmTick();
+  uint64_t tick() const { return tick_.load(std::memory_order_relaxed); }
+  // After so many ticks more than one request_timeout has passed.
+  uint64_t request_timeout_ticks() const { return request_timeout_ticks_; }
+
+  // Fails everything.
+  void OnClusterClosed() override;
+
+  // Topics may have grown since.
+  uint64_t metadata_version() const { return metadata_version_.load(std::memory_order_relaxed); }
+  void MetadataChanged() { metadata_version_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  void PostLinger(base::Duration delay);
+  void OnLinger();
+  void OnTick();
+
+  const std::shared_ptr<ClusterClient> cluster_;
+  const ProducerOptions options_;
+  const bool idempotent_;
+  const base::Duration linger_;
+  const base::Duration tick_period_;
+  const uint64_t request_timeout_ticks_;
+  const std::shared_ptr<ReportQueue> reports_;
+  const std::shared_ptr<ProducerIds> ids_;
+
+  std::atomic<bool> linger_pending_{false};
+  std::atomic<bool> tick_pending_{false};
+  std::atomic<uint64_t> tick_{0};
+  std::atomic<uint64_t> metadata_version_{0};
+
+  base::Budget budget_;
+  std::atomic<int32_t> waiting_for_memory_{0};
+
+  base::SpinLock batch_mu_;
+  std::vector<std::unique_ptr<SendBatch>> spare_ ABSL_GUARDED_BY(batch_mu_);
+  // When the wall clock was read last, and what it said: reading two clocks per batch is too much.
+  base::Time wall_read_ ABSL_GUARDED_BY(batch_mu_);
+  int64_t wall_millis_ ABSL_GUARDED_BY(batch_mu_) = -1;
+
+  base::Mutex mu_;
+  std::vector<std::weak_ptr<PartitionSender>> senders_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<base::Completion>> memory_waiters_ ABSL_GUARDED_BY(mu_);
+};
+
+// FAILED_PRECONDITION.
+absl::Status ShutDownError();
+
+}  // namespace kafkalite::client
+
+#endif  // KAFKALITE_CLIENT_PRODUCER_CONTEXT_H_

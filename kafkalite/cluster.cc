@@ -1,0 +1,242 @@
+#include "kafkalite/cluster.h"
+
+#include <utility>
+
+#include "kafkalite/base/status_macros.h"
+#include "kafkalite/base/strings.h"
+#include "kafkalite/client/public_call.h"
+#include "kafkalite/client/runtime_of.h"
+#include "kafkalite/cluster_core.h"
+#include "kafkalite/model/topic.h"
+
+namespace kafkalite {
+
+using base::Cat;
+
+namespace {
+
+absl::Status Validate(const ClusterOptions& options) {
+  const auto refuse = [](std::string_view option, int64_t value, std::string_view reason) {
+    return absl::InvalidArgumentError(Cat("ClusterOptions::", option, " is ", value, ": ", reason));
+  };
+  if (options.brokers < 1) return refuse("brokers", options.brokers, "at least 1");
+  if (options.brokers > 1000) return refuse("brokers", options.brokers, "at most 1000");
+  if (options.session_timeout.count() < 10) {
+    return refuse("session_timeout", options.session_timeout.count(), "at least 10 ms");
+  }
+  if (options.kill_detection.count() < 0) {
+    return refuse("kill_detection", options.kill_detection.count(), "not negative");
+  }
+  if (options.replica_lag_time_max.count() < 1) {
+    return refuse("replica_lag_time_max", options.replica_lag_time_max.count(), "at least 1 ms");
+  }
+  if (options.log_memory_bytes < 1) {
+    return refuse("log_memory_bytes", options.log_memory_bytes, "at least 1");
+  }
+  if (options.reader_memory_bytes < 1) {
+    return refuse("reader_memory_bytes", options.reader_memory_bytes, "at least 1");
+  }
+  return absl::OkStatus();
+}
+
+// Only what differs from Kafka's defaults, as its tools show it.
+model::ConfigMap ConfigOf(const TopicOptions& options) {
+  const TopicOptions defaults;
+  model::ConfigMap config;
+  if (options.min_insync_replicas != defaults.min_insync_replicas) {
+    config["min.insync.replicas"] = std::to_string(options.min_insync_replicas);
+  }
+  if (options.unclean_leader_election) config["unclean.leader.election.enable"] = "true";
+  if (options.retention != defaults.retention) {
+    config["retention.ms"] = std::to_string(options.retention ? options.retention->count() : -1);
+  }
+  if (options.retention_bytes) {
+    config["retention.bytes"] = std::to_string(*options.retention_bytes);
+  }
+  if (options.max_message_bytes != defaults.max_message_bytes) {
+    config["max.message.bytes"] = std::to_string(options.max_message_bytes);
+  }
+  return config;
+}
+
+// The public messages are Kafka's texts alone: the status code says which error it is.
+absl::Status WithoutErrorName(const absl::Status& status) {
+  const std::string message(status.message());
+  const size_t colon = message.find(": ");
+  if (status.ok() || colon == std::string::npos) return status;
+  const bool named = message.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == colon &&
+                     colon + 2 < message.size();
+  return named ? absl::Status(status.code(), message.substr(colon + 2)) : status;
+}
+
+}  // namespace
+
+ClusterCore& CoreOf(Cluster& cluster) { return *cluster.core_; }
+
+std::shared_ptr<client::ClientRuntime> RuntimeOf(Cluster& cluster) {
+  return CoreOf(cluster).runtime();
+}
+
+Cluster::Cluster(std::shared_ptr<ClusterCore> core) : core_(std::move(core)) {}
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(Validate(options));
+  auto core = ClusterCore::Create(options);
+  const absl::Status started = core->Start();
+  if (!started.ok()) {
+    core->Stop();
+    return started;
+  }
+  return std::unique_ptr<Cluster>(new Cluster(std::move(core)));
+}
+
+Cluster::~Cluster() { Shutdown(); }
+
+void Cluster::Shutdown() {
+  client::PublicCall call;
+  core_->Stop();
+}
+
+absl::StatusOr<Topic> Cluster::CreateTopic(std::string_view name, const TopicOptions& options) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  protocol::CreateTopicsRequest::Topic request{.name = std::string(name),
+                                               .partitions = options.partitions,
+                                               .replication_factor = options.replication_factor,
+                                               .assignment = {},
+                                               .config = ConfigOf(options)};
+  for (size_t p = 0; p < options.assignment.size(); ++p) {
+    auto& replicas = request.assignment[model::PartitionId(static_cast<int32_t>(p))];
+    for (const int32_t broker : options.assignment[p]) {
+      replicas.push_back(model::BrokerId(broker));
+    }
+  }
+  KL_RETURN_IF_ERROR(WithoutErrorName(core_->admin().CreateTopic(std::move(request))));
+  return Topic(core_, std::string(name));
+}
+
+absl::StatusOr<Topic> Cluster::FindTopic(std::string_view name) {
+  Topic topic(core_, std::string(name));
+  KL_RETURN_IF_ERROR(topic.Describe().status());
+  return topic;
+}
+
+absl::StatusOr<std::vector<std::string>> Cluster::ListTopics() {
+  client::PublicCall call;
+  KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata, core_->admin().Metadata({}));
+  std::vector<std::string> names;
+  for (const auto& topic : metadata.topics) names.push_back(topic.name);
+  return names;
+}
+
+absl::Status Cluster::DeleteTopic(std::string_view name) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  return WithoutErrorName(core_->admin().DeleteTopic(std::string(name)));
+}
+
+std::vector<int32_t> Cluster::broker_ids() const { return core_->broker_ids(); }
+Broker Cluster::broker(int32_t id) const { return Broker(core_, id); }
+absl::StatusOr<int32_t> Cluster::controller() const { return core_->controller(); }
+
+absl::Status Cluster::Kill(int32_t broker) {
+  client::PublicCall call;
+  return core_->Kill(broker);
+}
+absl::Status Cluster::Shutdown(int32_t broker) {
+  client::PublicCall call;
+  return core_->Shutdown(broker);
+}
+absl::Status Cluster::Restart(int32_t broker) {
+  client::PublicCall call;
+  return core_->Restart(broker);
+}
+absl::Status Cluster::Pause(int32_t broker) {
+  client::PublicCall call;
+  return core_->Pause(broker);
+}
+absl::Status Cluster::Resume(int32_t broker) {
+  client::PublicCall call;
+  return core_->Resume(broker);
+}
+
+// --- Topic --------------------------------------------------------------------------------------
+
+absl::StatusOr<TopicDescription> Topic::Describe() const {
+  client::PublicCall call;
+  KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
+                      core_->admin().Metadata({.topics = std::vector<std::string>{name_}}));
+  const auto& topic = metadata.topics.front();
+  if (topic.error == model::ErrorCode::kInvalidTopic) return model::ValidateTopicName(name_);
+  if (topic.error != model::ErrorCode::kNone) {
+    return absl::NotFoundError(Cat("Topic '", name_, "' does not exist."));
+  }
+  const auto numbers = [](const std::vector<model::BrokerId>& brokers) {
+    std::vector<int32_t> out;
+    for (const model::BrokerId broker : brokers) out.push_back(broker.value());
+    return out;
+  };
+  TopicDescription description{.name = name_, .partitions = {}, .config = topic.overrides};
+  for (const auto& partition : topic.partitions) {
+    description.partitions.push_back({partition.partition.value(), partition.leader.value(),
+                                      partition.leader_epoch.value(), numbers(partition.replicas),
+                                      numbers(partition.isr)});
+  }
+  return description;
+}
+
+absl::Status Topic::AddPartitions(int32_t total) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  return WithoutErrorName(core_->admin().CreatePartitions({.name = name_, .total = total}));
+}
+
+absl::Status Topic::ElectLeader(int32_t partition, Election election) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  return core_->admin().ElectLeader({name_, model::PartitionId(partition)},
+                                    election == Election::kPreferred
+                                        ? protocol::ElectionType::kPreferred
+                                        : protocol::ElectionType::kUnclean);
+}
+
+std::string ToString(const TopicDescription& description) {
+  const auto join = [](const std::vector<int32_t>& numbers) {
+    std::string text;
+    for (const int32_t number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
+    return text;
+  };
+  std::string config;
+  for (const auto& [key, value] : description.config) {
+    config += (config.empty() ? "" : ",") + key + "=" + value;
+  }
+  const size_t factor =
+      description.partitions.empty() ? 0 : description.partitions.front().replicas.size();
+  std::string text =
+      Cat("Topic:", description.name, "\tPartitionCount:", description.partitions.size(),
+          "\tReplicationFactor:", factor, "\tConfigs:", config, "\n");
+  for (const PartitionDescription& partition : description.partitions) {
+    text += Cat("\tTopic: ", description.name, "\tPartition: ", partition.partition,
+                "\tLeader: ", partition.leader, "\tReplicas: ", join(partition.replicas),
+                "\tIsr: ", join(partition.isr), "\n");
+  }
+  return text;
+}
+
+// --- Broker -------------------------------------------------------------------------------------
+
+absl::StatusOr<BrokerState> Broker::state() const { return core_->state(id_); }
+
+absl::StatusOr<bool> Broker::is_controller() const {
+  KL_RETURN_IF_ERROR(core_->state(id_).status());
+  const auto server = core_->server(id_);
+  return server != nullptr && server->is_controller();
+}
+
+absl::StatusOr<Replica> Broker::ReadReplica(std::string_view topic, int32_t partition) const {
+  client::PublicCall call;
+  return core_->ReadReplica(id_, topic, partition);
+}
+
+}  // namespace kafkalite

@@ -1,0 +1,126 @@
+// File: cluster.h
+//
+// Kafka in your process: brokers 1 to N, replicating to each other.
+//
+//   auto cluster = kafkalite::Cluster::Start({.brokers = 3});
+//   if (!cluster.ok()) return cluster.status();
+//   auto topic = (*cluster)->CreateTopic("first-test", {.partitions = 3, .replication_factor = 3});
+//   auto producer = kafkalite::Producer::Create(**cluster, {});
+//   auto where = (*producer)->Send({.topic = "first-test", .value = "Hello Kafka !"}).Wait();
+//
+// Thread safety: any thread may call anything.
+// Lifetime: clients, topics and brokers may outlive their cluster; their calls then fail with
+// FAILED_PRECONDITION. Destruction stops everything at once, also from within a callback.
+// Errors: an absl::Status that names the thing, the value and the remedy. Never an exception, an
+// abort, or a line of output.
+// What survives a crash of the process: nothing, in memory.
+
+#ifndef KAFKALITE_CLUSTER_H_
+#define KAFKALITE_CLUSTER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kafkalite/broker.h"
+#include "kafkalite/topic.h"
+
+namespace kafkalite {
+
+namespace base {
+class SimExecutor;
+}
+namespace storage {
+class Storage;
+}
+
+class ClusterCore;
+
+// Makes the storage of a broker: when it starts for the first time, and after it was killed.
+// See storage/storage.h.
+using StorageFactory = std::function<std::shared_ptr<storage::Storage>(int32_t broker)>;
+
+struct ClusterOptions {
+  // Behaviour.
+  int32_t brokers = 3;
+  // How long a broker may be silent (paused, cut off) before the others count it as dead.
+  std::chrono::milliseconds session_timeout{6000};
+  // How soon the others notice a Kill.
+  std::chrono::milliseconds kill_detection{0};
+  // How long a follower may lag before it leaves the in-sync replicas.
+  std::chrono::milliseconds replica_lag_time_max{30000};
+  // Empty: in memory.
+  StorageFactory storage = {};
+  // Runs the cluster in virtual time, on one thread: see testing/simulation.h. Empty: real time.
+  std::shared_ptr<base::SimExecutor> simulation = {};
+
+  // Performance.
+  // What all in-memory logs may hold; a produce beyond it fails with RESOURCE_EXHAUSTED.
+  int64_t log_memory_bytes = int64_t{2} << 30;
+  // What Records that are held may pin; a Poll beyond it fails with RESOURCE_EXHAUSTED.
+  int64_t reader_memory_bytes = int64_t{512} << 20;
+};
+
+class Cluster {
+ public:
+  // Returns when every broker knows of all others. INVALID_ARGUMENT names the option and its value.
+  static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // --- Topics -----------------------------------------------------------------------------------
+
+  // Returns when every live broker knows the topic and its leaders.
+  //   ALREADY_EXISTS      there is such a topic
+  //   INVALID_ARGUMENT    an illegal or colliding name, partitions or replication factor below 1,
+  //                       a replication factor above the number of live brokers, a bad assignment
+  absl::StatusOr<Topic> CreateTopic(std::string_view name, const TopicOptions& options);
+  // NOT_FOUND if there is none.
+  absl::StatusOr<Topic> FindTopic(std::string_view name);
+  // Sorted.
+  absl::StatusOr<std::vector<std::string>> ListTopics();
+  // Returns when every live broker has deleted it. While a broker with one of its replicas is down
+  // its name stays taken. NOT_FOUND if there is none.
+  absl::Status DeleteTopic(std::string_view name);
+
+  // --- Brokers ----------------------------------------------------------------------------------
+
+  std::vector<int32_t> broker_ids() const;
+  Broker broker(int32_t id) const;
+  // The broker that is the controller now. UNAVAILABLE while none is.
+  absl::StatusOr<int32_t> controller() const;
+
+  // NOT_FOUND for a broker that the cluster does not have, FAILED_PRECONDITION for one in a state
+  // that does not allow it.
+
+  // As kill -9 and the loss of its machine: it answers nothing, and what it had in memory is gone.
+  // The others notice after ClusterOptions::kill_detection.
+  absl::Status Kill(int32_t broker);
+  // It leaves in order and keeps its logs for its restart.
+  absl::Status Shutdown(int32_t broker);
+  // Starts one that was killed (empty) or shut down (with its logs). Returns when it is registered
+  // and knows the cluster; its replicas catch up afterwards.
+  absl::Status Restart(int32_t broker);
+  // As SIGSTOP and SIGCONT: nothing of it runs, nothing is lost.
+  absl::Status Pause(int32_t broker);
+  absl::Status Resume(int32_t broker);
+
+  // Stops all brokers; every call of this cluster and its clients fails from now on. Idempotent.
+  void Shutdown();
+
+ private:
+  friend ClusterCore& CoreOf(Cluster& cluster);
+  explicit Cluster(std::shared_ptr<ClusterCore> core);
+  const std::shared_ptr<ClusterCore> core_;
+};
+
+}  // namespace kafkalite
+
+#endif  // KAFKALITE_CLUSTER_H_

@@ -1,0 +1,325 @@
+#include "kafkalite/cluster_core.h"
+
+#include <random>
+#include <utility>
+
+#include "kafkalite/base/budget.h"
+#include "kafkalite/base/real_executor.h"
+#include "kafkalite/base/sim_executor.h"
+#include "kafkalite/base/status_macros.h"
+#include "kafkalite/base/strings.h"
+#include "kafkalite/client/await.h"
+#include "kafkalite/format/record_batch.h"
+#include "kafkalite/storage/memory/memory_storage.h"
+#include "kafkalite/transport/inprocess/inprocess_transport.h"
+
+namespace kafkalite {
+
+using base::Cat;
+
+namespace {
+
+// Free buffers that wait for their next use: enough for a few producers at full speed.
+constexpr size_t kPoolCacheBytes = size_t{64} << 20;
+constexpr base::Duration kStartTimeout = std::chrono::seconds(30);
+// A simulated message takes up to this long.
+constexpr base::Duration kSimulatedJitter = std::chrono::microseconds(500);
+
+base::NodeId Node(int32_t broker) { return base::NodeId{broker}; }
+
+uint64_t SeedOf(const ClusterOptions& options) {
+  if (options.simulation != nullptr) return options.simulation->ForkRandom().Next();
+  std::random_device device;
+  return (uint64_t{device()} << 32) ^ device();
+}
+
+std::shared_ptr<base::Executor> MakeExecutor(const ClusterOptions& options) {
+  if (options.simulation != nullptr) return options.simulation;
+  return std::make_shared<base::RealExecutor>();
+}
+
+// Kafka's cluster ids are 16 random bytes in url-safe base64: 22 characters.
+std::string MakeClusterId(uint64_t seed) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  base::Random random(seed);
+  std::string id;
+  for (int i = 0; i < 22; ++i) id += kAlphabet[random.Below(kAlphabet.size())];
+  return id;
+}
+
+std::shared_ptr<client::ClientRuntime> MakeRuntime(
+    const ClusterOptions& options, std::shared_ptr<base::Executor> executor,
+    std::shared_ptr<base::Network> network, std::shared_ptr<transport::Transport> transport) {
+  auto runtime = std::make_shared<client::ClientRuntime>();
+  runtime->executor = std::move(executor);
+  runtime->network = std::move(network);
+  runtime->transport = std::move(transport);
+  runtime->pool = base::BufferPool::Create(kPoolCacheBytes);
+  runtime->reader_budget = std::make_shared<base::Budget>(options.reader_memory_bytes);
+  for (int32_t id = 1; id <= options.brokers; ++id) {
+    runtime->bootstrap.push_back(model::BrokerId(id));
+  }
+  return runtime;
+}
+
+}  // namespace
+
+ClusterCore::ClusterCore(const ClusterOptions& options)
+    : options_(options),
+      executor_(MakeExecutor(options)),
+      network_(std::make_shared<base::Network>(
+          *executor_, base::Network::Options{options.simulation == nullptr ? base::Duration::zero()
+                                                                           : kSimulatedJitter,
+                                             SeedOf(options)})),
+      transport_(std::make_shared<transport::InProcessTransport>(*network_)),
+      coordination_(std::make_shared<coordination::EmbeddedCoordination>(*executor_, *network_)),
+      log_budget_(std::make_shared<base::Budget>(options.log_memory_bytes)),
+      runtime_(MakeRuntime(options, executor_, network_, transport_)),
+      admin_(std::make_unique<client::Admin>(client::ClusterClient::Create(runtime_))),
+      cluster_id_(MakeClusterId(SeedOf(options))) {
+  base::MutexLock lock(mu_);
+  for (int32_t id = 1; id <= options.brokers; ++id) brokers_[id];
+}
+
+std::shared_ptr<ClusterCore> ClusterCore::Create(const ClusterOptions& options) {
+  return std::shared_ptr<ClusterCore>(new ClusterCore(options));
+}
+
+ClusterCore::~ClusterCore() { Stop(); }
+
+absl::Status ClusterCore::CheckOpen() const {
+  if (!runtime_->closed.load(std::memory_order_acquire)) return absl::OkStatus();
+  return absl::FailedPreconditionError("the cluster is shut down");
+}
+
+std::shared_ptr<storage::Storage> ClusterCore::MakeStorage(int32_t broker) {
+  if (options_.storage) return options_.storage(broker);
+  return std::make_shared<storage::MemoryStorage>(log_budget_);
+}
+
+void ClusterCore::StartServer(int32_t broker, Slot& slot) {
+  if (slot.storage == nullptr) slot.storage = MakeStorage(broker);
+  slot.server = server::BrokerServer::Start(
+      {*executor_, *network_, *transport_, *coordination_, slot.storage},
+      {.id = model::BrokerId(broker),
+       .cluster_id = cluster_id_,
+       .session_timeout = options_.session_timeout,
+       .replica_lag_time_max = options_.replica_lag_time_max});
+  slot.state = BrokerState::kRunning;
+}
+
+absl::Status ClusterCore::Await(const std::function<bool()>& reached, std::string_view what) {
+  const base::Time deadline = executor_->clock().Now() + kStartTimeout;
+  base::Duration pause = std::chrono::microseconds(20);
+  while (!reached()) {
+    KL_RETURN_IF_ERROR(CheckOpen());
+    if (executor_->clock().Now() > deadline) {
+      return absl::DeadlineExceededError(
+          Cat(what, " took more than ",
+              std::chrono::ceil<std::chrono::seconds>(kStartTimeout).count(), " seconds"));
+    }
+    KL_RETURN_IF_ERROR(client::Sleep(*executor_, pause));
+    pause = std::min<base::Duration>(pause * 2, std::chrono::milliseconds(5));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::Start() {
+  {
+    base::MutexLock lock(mu_);
+    for (auto& [id, slot] : brokers_) StartServer(id, slot);
+  }
+  const auto size = static_cast<size_t>(options_.brokers);
+  return Await(
+      [&] {
+        for (const int32_t id : broker_ids()) {
+          const auto server = this->server(id);
+          if (server == nullptr || server->metadata().live_brokers().size() != size) return false;
+        }
+        return true;
+      },
+      "starting the cluster");
+}
+
+void ClusterCore::Stop() {
+  if (runtime_->closed.exchange(true)) return;
+  std::vector<std::shared_ptr<server::BrokerServer>> servers;
+  {
+    base::MutexLock lock(mu_);
+    for (auto& [id, slot] : brokers_) {
+      if (slot.server != nullptr) servers.push_back(std::move(slot.server));
+      slot = Slot();
+    }
+  }
+  for (const auto& server : servers) server->Stop();
+  runtime_->NotifyClosed();
+  network_->Close();
+  executor_->Shutdown();
+}
+
+std::vector<int32_t> ClusterCore::broker_ids() const {
+  std::vector<int32_t> ids;
+  base::MutexLock lock(mu_);
+  for (const auto& [id, slot] : brokers_) ids.push_back(id);
+  return ids;
+}
+
+absl::StatusOr<BrokerState> ClusterCore::state(int32_t broker) const {
+  KL_RETURN_IF_ERROR(CheckOpen());
+  base::MutexLock lock(mu_);
+  const auto found = brokers_.find(broker);
+  if (found == brokers_.end()) {
+    return absl::NotFoundError(
+        Cat("there is no broker ", broker, ": the brokers are 1 to ", brokers_.size()));
+  }
+  return found->second.state;
+}
+
+std::shared_ptr<server::BrokerServer> ClusterCore::server(int32_t broker) const {
+  base::MutexLock lock(mu_);
+  const auto found = brokers_.find(broker);
+  return found == brokers_.end() ? nullptr : found->second.server;
+}
+
+absl::StatusOr<int32_t> ClusterCore::controller() const {
+  KL_RETURN_IF_ERROR(CheckOpen());
+  for (const int32_t id : broker_ids()) {
+    const auto server = this->server(id);
+    if (server != nullptr && server->is_controller()) return id;
+  }
+  return absl::UnavailableError("no broker is the controller at the moment");
+}
+
+absl::StatusOr<std::shared_ptr<server::BrokerServer>> ClusterCore::Take(int32_t broker,
+                                                                        BrokerState next) {
+  KL_ASSIGN_OR_RETURN(const BrokerState state, this->state(broker));
+  base::MutexLock lock(mu_);
+  Slot& slot = brokers_[broker];
+  if (slot.server == nullptr) {
+    return absl::FailedPreconditionError(
+        Cat("broker ", broker, state == BrokerState::kKilled ? " is killed" : " is shut down"));
+  }
+  slot.state = next;
+  if (next == BrokerState::kKilled) slot.storage.reset();
+  return std::exchange(slot.server, nullptr);
+}
+
+absl::Status ClusterCore::Kill(int32_t broker) {
+  KL_ASSIGN_OR_RETURN(const auto server, Take(broker, BrokerState::kKilled));
+  network_->Resume(Node(broker));  // a dead process is not a paused one
+  const auto expire = [coordination = coordination_, broker] {
+    coordination->ExpireClient(broker);
+  };
+  if (options_.kill_detection.count() > 0) {
+    coordination_->DisownClient(broker);
+    executor_->PostAt(executor_->clock().Now() + options_.kill_detection, expire);
+    server->Stop();
+  } else {
+    server->Stop();
+    expire();  // where its own goodbye was lost on a link
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::Shutdown(int32_t broker) {
+  KL_ASSIGN_OR_RETURN(const BrokerState state, this->state(broker));
+  if (state == BrokerState::kPaused) {
+    return absl::FailedPreconditionError(
+        Cat("broker ", broker, " is paused: resume it, or kill it"));
+  }
+  KL_ASSIGN_OR_RETURN(const auto server, Take(broker, BrokerState::kShutDown));
+  server->Stop();
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::Restart(int32_t broker) {
+  KL_ASSIGN_OR_RETURN(const BrokerState state, this->state(broker));
+  std::shared_ptr<server::BrokerServer> server;
+  {
+    base::MutexLock lock(mu_);
+    Slot& slot = brokers_[broker];
+    if (slot.server != nullptr) {
+      return absl::FailedPreconditionError(
+          Cat("broker ", broker, state == BrokerState::kPaused ? " is paused" : " is running"));
+    }
+    StartServer(broker, slot);
+    server = slot.server;
+  }
+  return Await([&] { return server->metadata().live_brokers().contains(model::BrokerId(broker)); },
+               Cat("restarting broker ", broker));
+}
+
+absl::Status ClusterCore::Switch(int32_t broker, BrokerState from, BrokerState to) {
+  KL_ASSIGN_OR_RETURN(const BrokerState state, this->state(broker));
+  base::MutexLock lock(mu_);
+  if (state != from) {
+    return absl::FailedPreconditionError(Cat(
+        "broker ", broker, from == BrokerState::kPaused ? " is not paused" : " is not running"));
+  }
+  brokers_[broker].state = to;
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::Pause(int32_t broker) {
+  KL_RETURN_IF_ERROR(Switch(broker, BrokerState::kRunning, BrokerState::kPaused));
+  network_->Pause(Node(broker));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::Resume(int32_t broker) {
+  KL_RETURN_IF_ERROR(Switch(broker, BrokerState::kPaused, BrokerState::kRunning));
+  network_->Resume(Node(broker));
+  return absl::OkStatus();
+}
+
+namespace {
+
+Replica ToReplica(const replication::ReplicaSnapshot& snapshot) {
+  Replica replica;
+  replica.is_leader = snapshot.role == replication::Role::kLeader;
+  replica.leader = snapshot.leader.value();
+  replica.leader_epoch = snapshot.leader_epoch.value();
+  replica.log_id = snapshot.log_id.value();
+  replica.log_start_offset = snapshot.log_start.value();
+  replica.log_end_offset = snapshot.log_end.value();
+  replica.high_watermark = snapshot.high_watermark.value();
+  for (const model::BrokerId member : snapshot.isr) replica.isr.push_back(member.value());
+  for (const auto& entry : snapshot.epochs) {
+    replica.epochs.emplace_back(entry.epoch.value(), entry.start_offset.value());
+  }
+  const auto copy = [](const std::optional<std::string_view>& bytes) {
+    return bytes ? std::optional<std::string>(*bytes) : std::nullopt;
+  };
+  for (const format::Batch& batch : snapshot.batches) {
+    format::RecordIterator records(batch);
+    format::RecordView record;
+    while (records.Next(record)) {
+      replica.records.push_back({record.offset.value(), batch.header.leader_epoch.value(),
+                                 record.timestamp, copy(record.key), copy(record.value)});
+    }
+  }
+  return replica;
+}
+
+}  // namespace
+
+absl::StatusOr<Replica> ClusterCore::ReadReplica(int32_t broker, std::string_view topic,
+                                                 int32_t partition) {
+  KL_RETURN_IF_ERROR(state(broker).status());
+  const auto server = this->server(broker);
+  if (server == nullptr) return absl::FailedPreconditionError(Cat("broker ", broker, " is down"));
+  const auto found = server->replicas().Find({std::string(topic), model::PartitionId(partition)});
+  if (found == nullptr) {
+    return absl::NotFoundError(
+        Cat("broker ", broker, " has no replica of partition ", topic, "-", partition));
+  }
+  // Looked at from outside of the broker, so that a paused one can be read, too.
+  const auto snapshot = client::Await<replication::ReplicaSnapshot>(
+      *executor_, executor_->clock().Now() + kStartTimeout,
+      [&](auto reply) { found->Inspect(std::move(reply)); });
+  if (!snapshot.ok()) return snapshot.status();
+  return ToReplica(*snapshot);
+}
+
+}  // namespace kafkalite

@@ -1,0 +1,97 @@
+// File: cluster_core.h
+//
+// What is behind the public classes: the parts that the brokers of one process share, and the
+// brokers. Private to this folder and to testing/.
+//
+// Thread safety: any thread. Lifetime: shared by Cluster, Topic and Broker handles; Stop() ends it.
+
+#ifndef KAFKALITE_CLUSTER_CORE_H_
+#define KAFKALITE_CLUSTER_CORE_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kafkalite/base/mutex.h"
+#include "kafkalite/base/network.h"
+#include "kafkalite/client/admin.h"
+#include "kafkalite/client/cluster_client.h"
+#include "kafkalite/cluster.h"
+#include "kafkalite/coordination/embedded/embedded_coordination.h"
+#include "kafkalite/server/broker_server.h"
+
+namespace kafkalite {
+
+class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
+ public:
+  static std::shared_ptr<ClusterCore> Create(const ClusterOptions& options);
+  ~ClusterCore();
+
+  // Starts every broker, and waits until each knows of all.
+  absl::Status Start();
+  void Stop();
+  absl::Status CheckOpen() const;
+
+  client::Admin& admin() { return *admin_; }
+  const std::shared_ptr<client::ClientRuntime>& runtime() const { return runtime_; }
+  base::Network& network() { return *network_; }
+  base::Executor& executor() { return *executor_; }
+  coordination::EmbeddedCoordination& coordination() { return *coordination_; }
+
+  std::vector<int32_t> broker_ids() const;
+  absl::StatusOr<BrokerState> state(int32_t broker) const;
+  // Null unless it runs or is paused.
+  std::shared_ptr<server::BrokerServer> server(int32_t broker) const;
+  absl::StatusOr<int32_t> controller() const;
+
+  absl::Status Kill(int32_t broker);
+  absl::Status Shutdown(int32_t broker);
+  absl::Status Restart(int32_t broker);
+  absl::Status Pause(int32_t broker);
+  absl::Status Resume(int32_t broker);
+
+  absl::StatusOr<Replica> ReadReplica(int32_t broker, std::string_view topic, int32_t partition);
+
+ private:
+  struct Slot {
+    BrokerState state = BrokerState::kShutDown;
+    std::shared_ptr<storage::Storage> storage;  // null until started, and once killed
+    std::shared_ptr<server::BrokerServer> server;
+  };
+
+  explicit ClusterCore(const ClusterOptions& options);
+
+  std::shared_ptr<storage::Storage> MakeStorage(int32_t broker);
+  void StartServer(int32_t broker, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes a running broker out of its slot. FAILED_PRECONDITION if it does not run.
+  absl::StatusOr<std::shared_ptr<server::BrokerServer>> Take(int32_t broker, BrokerState next);
+  absl::Status Switch(int32_t broker, BrokerState from, BrokerState to);
+  // Waits until `reached` says so; asked again and again.
+  absl::Status Await(const std::function<bool()>& reached, std::string_view what);
+
+  const ClusterOptions options_;
+  const std::shared_ptr<base::Executor> executor_;
+  const std::shared_ptr<base::Network> network_;
+  const std::shared_ptr<transport::Transport> transport_;
+  const std::shared_ptr<coordination::EmbeddedCoordination> coordination_;
+  const std::shared_ptr<base::Budget> log_budget_;
+  const std::shared_ptr<client::ClientRuntime> runtime_;
+  const std::unique_ptr<client::Admin> admin_;
+  const std::string cluster_id_;
+
+  mutable base::Mutex mu_;
+  std::map<int32_t, Slot> brokers_ ABSL_GUARDED_BY(mu_);
+};
+
+// How testing/ reaches behind the public class.
+ClusterCore& CoreOf(Cluster& cluster);
+
+}  // namespace kafkalite
+
+#endif  // KAFKALITE_CLUSTER_CORE_H_

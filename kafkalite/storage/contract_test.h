@@ -1,0 +1,552 @@
+// File: contract_test.h
+//
+// What every Storage and its logs must do, as tests. An implementation, a user's own included, runs
+// them by a fixture:
+//
+//   class MyFixture : public StorageFixture { ... };
+//   INSTANTIATE_TEST_SUITE_P(Mine, StorageContractTest,
+//                            testing::Values(StorageFixtureFactory{
+//                                "Mine", [] { return std::make_unique<MyFixture>(); }}),
+//                            StorageFixtureName);
+//
+// Include it in one .cc file of a test: it defines its tests there.
+
+#ifndef KAFKALITE_STORAGE_CONTRACT_TEST_H_
+#define KAFKALITE_STORAGE_CONTRACT_TEST_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "kafkalite/base/buffer.h"
+#include "kafkalite/format/record_batch.h"
+#include "kafkalite/model/ids.h"
+#include "kafkalite/storage/log.h"
+#include "kafkalite/storage/storage.h"
+
+namespace kafkalite::storage {
+
+// What a test needs of an implementation. One is made for each test.
+class StorageFixture {
+ public:
+  virtual ~StorageFixture() = default;
+
+  virtual Storage& storage() = 0;
+  // Ends the storage in order and makes it again over the same place, as a broker's clean restart
+  // does. Called while no log is open.
+  virtual void Restart() {}
+};
+
+struct StorageFixtureFactory {
+  std::string name;  // letters and digits
+  std::function<std::unique_ptr<StorageFixture>()> make;
+
+  friend void PrintTo(const StorageFixtureFactory& factory, std::ostream* out) {
+    *out << factory.name;
+  }
+};
+
+inline std::string StorageFixtureName(const testing::TestParamInfo<StorageFixtureFactory>& info) {
+  return info.param.name;
+}
+
+// A batch to be made: `timestamps.size()` records from `offset` on.
+struct BatchSpec {
+  int64_t offset = 0;
+  std::vector<int64_t> timestamps;
+  int32_t epoch = 0;
+  size_t value_bytes = 10;
+};
+
+inline format::Batch MakeBatch(base::BufferPool& pool, const BatchSpec& spec) {
+  const size_t limit = (spec.value_bytes + 40) * spec.timestamps.size();
+  format::BatchBuilder builder(pool.Allocate(limit), limit, spec.timestamps.front());
+  // Bytes of its own, so that one batch does not pass for another.
+  const std::string value(spec.value_bytes, static_cast<char>('a' + spec.offset % 26));
+  for (const int64_t timestamp : spec.timestamps) {
+    EXPECT_GE(builder.TryAppend(timestamp, std::nullopt, value, {}), 0);
+  }
+  format::Batch batch = std::move(builder).Build({}, nullptr);
+  batch.header.base_offset = model::Offset(spec.offset);
+  batch.header.leader_epoch = model::LeaderEpoch(spec.epoch);
+  return batch;
+}
+
+class StorageContractTest : public testing::TestWithParam<StorageFixtureFactory> {
+ protected:
+  using Offset = model::Offset;
+  static constexpr size_t kAll = std::numeric_limits<size_t>::max();
+
+  StorageContractTest() { Open(); }
+
+  static model::TopicPartition Tp(const std::string& topic, int32_t partition) {
+    return {topic, model::PartitionId(partition)};
+  }
+
+  std::unique_ptr<Log> OpenLog(const model::TopicPartition& tp, uint64_t new_id) {
+    auto log = fixture_->storage().Open(tp, model::LogId(new_id));
+    EXPECT_TRUE(log.ok()) << log.status();
+    return log.ok() ? *std::move(log) : nullptr;
+  }
+  void Open(uint64_t new_id = 7) { log_ = OpenLog(Tp("t", 0), new_id); }
+
+  // `count` records from `offset` on, written at `timestamp`.
+  format::Batch Make(int64_t offset, int count, int64_t timestamp = 1000) {
+    return MakeBatch(*pool_,
+                     {.offset = offset,
+                      .timestamps = std::vector<int64_t>(static_cast<size_t>(count), timestamp)});
+  }
+  void Append(const std::vector<format::Batch>& batches) {
+    const absl::Status status = log_->Append(batches);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  // [0, 10) in batches of 3, 3 and 4 records.
+  void AppendTen() { Append({Make(0, 3), Make(3, 3), Make(6, 4)}); }
+
+  // The base offsets of what Read returns.
+  std::vector<int64_t> ReadBases(int64_t from, int64_t max_offset = 1 << 30,
+                                 size_t max_bytes = kAll) {
+    const auto batches =
+        log_->Read(Offset(from), {.max_offset = Offset(max_offset), .max_bytes = max_bytes});
+    EXPECT_TRUE(batches.ok()) << batches.status();
+    std::vector<int64_t> bases;
+    if (batches.ok()) {
+      for (const format::Batch& batch : *batches) bases.push_back(batch.header.base_offset.value());
+    }
+    return bases;
+  }
+  using Bases = std::vector<int64_t>;
+
+  bool OutOfRange(int64_t from) {
+    const auto batches = log_->Read(Offset(from), {.max_offset = Offset(100), .max_bytes = kAll});
+    return batches.status().code() == absl::StatusCode::kOutOfRange;
+  }
+
+  // The ends, and whether size and headers agree with what can be read.
+  void ExpectLog(int64_t start, int64_t end, const Bases& bases) {
+    EXPECT_EQ(log_->start_offset().value(), start);
+    EXPECT_EQ(log_->end_offset().value(), end);
+    EXPECT_EQ(ReadBases(start), bases);
+    const auto batches = log_->Read(Offset(start), {.max_offset = Offset(end), .max_bytes = kAll});
+    ASSERT_TRUE(batches.ok());
+    int64_t bytes = 0;
+    std::vector<format::BatchHeader> headers;
+    for (const format::Batch& batch : *batches) {
+      EXPECT_TRUE(format::Validate(batch).ok());
+      bytes += static_cast<int64_t>(batch.size_bytes());
+      headers.push_back(batch.header);
+    }
+    EXPECT_EQ(log_->size_bytes(), bytes);
+    std::vector<format::BatchHeader> visited;
+    log_->ForEachHeader([&](const format::BatchHeader& header) { visited.push_back(header); });
+    EXPECT_EQ(visited, headers);
+  }
+
+  // The offset found, -1 if none.
+  int64_t Find(int64_t timestamp, int64_t max_offset = 1 << 30) {
+    const auto found = log_->FindByTimestamp(timestamp, Offset(max_offset));
+    if (!found) return -1;
+    EXPECT_GE(found->timestamp, timestamp);
+    return found->offset.value();
+  }
+
+  const std::unique_ptr<StorageFixture> fixture_ = GetParam().make();
+  const base::Ref<base::BufferPool> pool_ = base::BufferPool::Create(1 << 20);
+  std::unique_ptr<Log> log_;
+};
+
+// --- Append and read ----------------------------------------------------------------------------
+
+TEST_P(StorageContractTest, ANewLogIsEmptyAndHasTheNameItWasMadeWith) {
+  EXPECT_EQ(log_->id(), model::LogId(7));
+  ExpectLog(0, 0, {});
+}
+
+TEST_P(StorageContractTest, ReadsBackWhatWasAppended) {
+  const std::vector<format::Batch> batches = {
+      MakeBatch(*pool_, {.offset = 0, .timestamps = {5, 6, 7}, .epoch = 1}),
+      MakeBatch(*pool_, {.offset = 3, .timestamps = {8}, .epoch = 2, .value_bytes = 3000})};
+  Append(batches);
+  const auto read = log_->Read(Offset(0), {.max_offset = Offset(4), .max_bytes = kAll});
+  ASSERT_TRUE(read.ok());
+  ASSERT_EQ(read->size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ((*read)[i].header, batches[i].header);
+    EXPECT_EQ((*read)[i].body.view(), batches[i].body.view());
+  }
+}
+
+TEST_P(StorageContractTest, AppendsOneByOneAreAppendsTogether) {
+  Append({Make(0, 3)});
+  Append({});
+  Append({Make(3, 3), Make(6, 4)});
+  ExpectLog(0, 10, {0, 3, 6});
+}
+
+TEST_P(StorageContractTest, AReadBeginsWithTheBatchThatContainsTheOffset) {
+  AppendTen();
+  EXPECT_EQ(ReadBases(0), (Bases{0, 3, 6}));
+  EXPECT_EQ(ReadBases(2), (Bases{0, 3, 6}));
+  EXPECT_EQ(ReadBases(3), (Bases{3, 6}));
+  EXPECT_EQ(ReadBases(8), (Bases{6}));
+}
+
+TEST_P(StorageContractTest, AReadAtTheEndIsEmptyAndBeyondItOutOfRange) {
+  EXPECT_EQ(ReadBases(0), Bases());
+  EXPECT_TRUE(OutOfRange(1));
+  AppendTen();
+  EXPECT_EQ(ReadBases(10), Bases());
+  EXPECT_TRUE(OutOfRange(11));
+  EXPECT_TRUE(OutOfRange(-1));
+}
+
+TEST_P(StorageContractTest, AReadReturnsNoBatchThatEndsAfterMaxOffset) {
+  AppendTen();
+  EXPECT_EQ(ReadBases(0, 6), (Bases{0, 3}));
+  EXPECT_EQ(ReadBases(0, 5), (Bases{0}));
+  EXPECT_EQ(ReadBases(0, 2), Bases());
+  EXPECT_EQ(ReadBases(3, 0), Bases());
+}
+
+TEST_P(StorageContractTest, AReadStopsBeforeMaxBytesButReturnsTheFirstBatchHoweverLarge) {
+  const format::Batch a = Make(0, 3), b = Make(3, 3);
+  Append({a, b, Make(6, 4)});
+  EXPECT_EQ(ReadBases(0, 10, a.size_bytes() + b.size_bytes()), (Bases{0, 3}));
+  EXPECT_EQ(ReadBases(0, 10, a.size_bytes() + b.size_bytes() - 1), (Bases{0}));
+  EXPECT_EQ(ReadBases(0, 10, 1), (Bases{0}));
+  EXPECT_EQ(ReadBases(4, 10, 1), (Bases{3}));
+}
+
+TEST_P(StorageContractTest, GapsStayGaps) {
+  Append({Make(0, 3), Make(10, 2)});
+  Append({Make(20, 1)});
+  ExpectLog(0, 21, {0, 10, 20});
+  EXPECT_EQ(ReadBases(3), (Bases{10, 20}));
+  EXPECT_EQ(ReadBases(5), (Bases{10, 20}));
+  EXPECT_EQ(ReadBases(12), (Bases{20}));
+}
+
+TEST_P(StorageContractTest, WhatWasReadOutlivesTheLog) {
+  AppendTen();
+  auto read = log_->Read(Offset(0), {.max_offset = Offset(10), .max_bytes = kAll});
+  ASSERT_TRUE(read.ok());
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
+  log_.reset();
+  ASSERT_TRUE(fixture_->storage().Delete(Tp("t", 0)).ok());
+  ASSERT_EQ(read->size(), 3u);
+  for (const format::Batch& batch : *read) EXPECT_TRUE(format::Validate(batch).ok());
+}
+
+TEST_P(StorageContractTest, SyncsCallBackInTheirOrder) {
+  auto order = std::make_shared<std::string>();  // callbacks do not overlap
+  std::promise<void> all;
+  Append({Make(0, 3)});
+  log_->Sync([order](absl::Status status) {
+    EXPECT_TRUE(status.ok()) << status;
+    *order += 'a';
+  });
+  Append({Make(3, 3)});
+  log_->Sync([order, &all](absl::Status status) {
+    EXPECT_TRUE(status.ok()) << status;
+    *order += 'b';
+    all.set_value();
+  });
+  all.get_future().wait();
+  EXPECT_EQ(*order, "ab");
+}
+
+// --- Find by timestamp --------------------------------------------------------------------------
+
+TEST_P(StorageContractTest, FindsTheFirstRecordThatIsAtLeastAsYoung) {
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {100, 200, 300}}),
+          MakeBatch(*pool_, {.offset = 3, .timestamps = {400, 500}})});
+  EXPECT_EQ(Find(0), 0);
+  EXPECT_EQ(Find(100), 0);
+  EXPECT_EQ(Find(101), 1);
+  EXPECT_EQ(Find(300), 2);
+  EXPECT_EQ(Find(301), 3);
+  EXPECT_EQ(Find(500), 4);
+  EXPECT_EQ(Find(501), -1);
+  EXPECT_EQ(log_->FindByTimestamp(150, Offset(5))->timestamp, 200);
+}
+
+TEST_P(StorageContractTest, FindsTheFirstByOffsetWhereTimestampsAreNotInOrder) {
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {100, 900, 200}}),
+          MakeBatch(*pool_, {.offset = 3, .timestamps = {500}})});
+  EXPECT_EQ(Find(150), 1);
+  EXPECT_EQ(Find(500), 1);
+  EXPECT_EQ(Find(901), -1);
+}
+
+TEST_P(StorageContractTest, FindsNothingAtOrAboveMaxOffset) {
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {100, 200, 300}})});
+  EXPECT_EQ(Find(200, 2), 1);
+  EXPECT_EQ(Find(200, 1), -1);
+  EXPECT_EQ(Find(0, 0), -1);
+}
+
+TEST_P(StorageContractTest, FindsNothingBelowTheStart) {
+  EXPECT_EQ(Find(0), -1);
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {100, 200, 300}})});
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(1)).ok());
+  EXPECT_EQ(Find(50), 1);
+}
+
+// --- Truncation ---------------------------------------------------------------------------------
+
+TEST_P(StorageContractTest, TruncateSuffixDropsBatchesFromTheEnd) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(10)).ok());
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(99)).ok());
+  ExpectLog(0, 10, {0, 3, 6});
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(6)).ok());
+  ExpectLog(0, 6, {0, 3});
+  Append({Make(6, 1)});
+  ExpectLog(0, 7, {0, 3, 6});
+}
+
+TEST_P(StorageContractTest, ABatchAcrossTheNewEndGoesWhole) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(8)).ok());
+  ExpectLog(0, 6, {0, 3});
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(4)).ok());
+  ExpectLog(0, 3, {0});
+}
+
+TEST_P(StorageContractTest, TruncateSuffixInAGapEndsTheLogThereOrBefore) {
+  Append({Make(0, 3), Make(10, 2)});
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(7)).ok());
+  EXPECT_GE(log_->end_offset(), Offset(3));
+  EXPECT_LE(log_->end_offset(), Offset(7));
+  EXPECT_EQ(ReadBases(0), (Bases{0}));
+  Append({Make(7, 1)});
+  ExpectLog(0, 8, {0, 7});
+}
+
+TEST_P(StorageContractTest, TruncateSuffixMayEmptyTheLog) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
+  ExpectLog(0, 0, {});
+  AppendTen();
+  ExpectLog(0, 10, {0, 3, 6});
+}
+
+TEST_P(StorageContractTest, TruncateSuffixBelowTheStartMovesTheStart) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(6)).ok());
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(4)).ok());
+  ExpectLog(4, 4, {});
+  Append({Make(4, 2)});
+  ExpectLog(4, 6, {4});
+}
+
+TEST_P(StorageContractTest, TruncatePrefixMovesTheStart) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(3)).ok());
+  ExpectLog(3, 10, {3, 6});
+  EXPECT_TRUE(OutOfRange(2));
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(1)).ok());  // it never moves back
+  ExpectLog(3, 10, {3, 6});
+}
+
+TEST_P(StorageContractTest, TruncatePrefixKeepsABatchAcrossTheStart) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(4)).ok());
+  ExpectLog(4, 10, {3, 6});
+  EXPECT_TRUE(OutOfRange(3));
+}
+
+TEST_P(StorageContractTest, TruncatePrefixToTheEndEmptiesTheLog) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(10)).ok());
+  ExpectLog(10, 10, {});
+  Append({Make(10, 2)});
+  ExpectLog(10, 12, {10});
+}
+
+TEST_P(StorageContractTest, TruncatePrefixBeyondTheEndMovesTheEndToo) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(50)).ok());
+  ExpectLog(50, 50, {});
+  EXPECT_TRUE(OutOfRange(10));
+  Append({Make(50, 2)});
+  ExpectLog(50, 52, {50});
+}
+
+// --- Retention ----------------------------------------------------------------------------------
+
+TEST_P(StorageContractTest, RetainWithoutLimitsKeepsEverything) {
+  AppendTen();
+  ASSERT_TRUE(log_->Retain({.keep_from = Offset(10)}).ok());
+  ExpectLog(0, 10, {0, 3, 6});
+}
+
+TEST_P(StorageContractTest, RetainByBytesDropsWhatIsNotNeededToHoldThem) {
+  const format::Batch a = Make(0, 3), b = Make(3, 3), c = Make(6, 4);
+  Append({a, b, c});
+  const auto tail = static_cast<int64_t>(b.size_bytes() + c.size_bytes());
+  ASSERT_TRUE(log_->Retain({.retained_bytes = tail + 1, .keep_from = Offset(10)}).ok());
+  ExpectLog(0, 10, {0, 3, 6});
+  ASSERT_TRUE(log_->Retain({.retained_bytes = tail, .keep_from = Offset(10)}).ok());
+  ExpectLog(3, 10, {3, 6});
+  ASSERT_TRUE(log_->Retain({.retained_bytes = 0, .keep_from = Offset(10)}).ok());
+  ExpectLog(10, 10, {});
+  Append({Make(10, 1)});
+  ExpectLog(10, 11, {10});
+}
+
+TEST_P(StorageContractTest, RetainByTimeDropsBatchesWhoseRecordsAreAllTooOld) {
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {100, 100}}),
+          MakeBatch(*pool_, {.offset = 2, .timestamps = {100, 200}}),
+          MakeBatch(*pool_, {.offset = 4, .timestamps = {300}})});
+  ASSERT_TRUE(log_->Retain({.oldest_timestamp = 100, .keep_from = Offset(5)}).ok());
+  ExpectLog(0, 5, {0, 2, 4});
+  ASSERT_TRUE(log_->Retain({.oldest_timestamp = 200, .keep_from = Offset(5)}).ok());
+  ExpectLog(2, 5, {2, 4});
+  ASSERT_TRUE(log_->Retain({.oldest_timestamp = 1000, .keep_from = Offset(5)}).ok());
+  ExpectLog(5, 5, {});
+}
+
+TEST_P(StorageContractTest, RetainByTimeStopsAtTheFirstYoungBatch) {
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {500}}),
+          MakeBatch(*pool_, {.offset = 1, .timestamps = {100}})});
+  ASSERT_TRUE(log_->Retain({.oldest_timestamp = 300, .keep_from = Offset(2)}).ok());
+  ExpectLog(0, 2, {0, 1});
+}
+
+TEST_P(StorageContractTest, RetainDropsNothingThatEndsAfterKeepFrom) {
+  AppendTen();
+  ASSERT_TRUE(log_->Retain({.oldest_timestamp = 1 << 30, .keep_from = Offset(5)}).ok());
+  ExpectLog(3, 10, {3, 6});
+  ASSERT_TRUE(log_->Retain({.retained_bytes = 0, .keep_from = Offset(5)}).ok());
+  ExpectLog(3, 10, {3, 6});
+  ASSERT_TRUE(log_->Retain({.retained_bytes = 0, .keep_from = Offset(6)}).ok());
+  ExpectLog(6, 10, {6});
+}
+
+// --- Headers and metadata -----------------------------------------------------------------------
+
+TEST_P(StorageContractTest, HeadersAreVisitedInOrderWithTheirEpochs) {
+  Append({MakeBatch(*pool_, {.offset = 0, .timestamps = {1, 2}, .epoch = 1}),
+          MakeBatch(*pool_, {.offset = 2, .timestamps = {3}, .epoch = 4}),
+          MakeBatch(*pool_, {.offset = 5, .timestamps = {3}, .epoch = 4})});
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(1)).ok());
+  std::vector<std::pair<int64_t, int32_t>> visited;
+  log_->ForEachHeader([&](const format::BatchHeader& header) {
+    visited.emplace_back(header.base_offset.value(), header.leader_epoch.value());
+  });
+  EXPECT_EQ(visited, (std::vector<std::pair<int64_t, int32_t>>{{0, 1}, {2, 4}, {5, 4}}));
+}
+
+TEST_P(StorageContractTest, MetadataIsReadBackByName) {
+  EXPECT_EQ(log_->ReadMetadata("epochs").status().code(), absl::StatusCode::kNotFound);
+  const std::string binary("\0\n\xff bytes", 9);
+  ASSERT_TRUE(log_->WriteMetadata("epochs", binary).ok());
+  ASSERT_TRUE(log_->WriteMetadata("producers", "p").ok());
+  EXPECT_EQ(log_->ReadMetadata("epochs").value(), binary);
+  EXPECT_EQ(log_->ReadMetadata("producers").value(), "p");
+  ASSERT_TRUE(log_->WriteMetadata("epochs", "").ok());
+  EXPECT_EQ(log_->ReadMetadata("epochs").value(), "");
+}
+
+// --- The storage --------------------------------------------------------------------------------
+
+TEST_P(StorageContractTest, ReopeningKeepsEverythingAndTheName) {
+  AppendTen();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(3)).ok());
+  ASSERT_TRUE(log_->WriteMetadata("epochs", "e").ok());
+  for (const bool restart : {false, true}) {
+    log_.reset();
+    if (restart) fixture_->Restart();
+    Open(/*new_id=*/8);
+    EXPECT_EQ(log_->id(), model::LogId(7));
+    ExpectLog(3, 10, {3, 6});
+    EXPECT_EQ(log_->ReadMetadata("epochs").value(), "e");
+  }
+  Append({Make(10, 1)});
+  ExpectLog(3, 11, {3, 6, 10});
+}
+
+TEST_P(StorageContractTest, ReopeningKeepsWhereAnEmptyLogBegins) {
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(42)).ok());
+  log_.reset();
+  fixture_->Restart();
+  Open();
+  ExpectLog(42, 42, {});
+}
+
+TEST_P(StorageContractTest, DeleteThenOpenMakesAnEmptyLogOfTheNewName) {
+  AppendTen();
+  ASSERT_TRUE(log_->WriteMetadata("epochs", "e").ok());
+  log_.reset();
+  ASSERT_TRUE(fixture_->storage().Delete(Tp("t", 0)).ok());
+  Open(/*new_id=*/9);
+  EXPECT_EQ(log_->id(), model::LogId(9));
+  ExpectLog(0, 0, {});
+  EXPECT_EQ(log_->ReadMetadata("epochs").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_P(StorageContractTest, DeleteOfNothingIsOk) {
+  EXPECT_TRUE(fixture_->storage().Delete(Tp("none", 3)).ok());
+}
+
+TEST_P(StorageContractTest, ListNamesEveryLog) {
+  const auto a = OpenLog(Tp("a", 12), 100);
+  const auto b = OpenLog(Tp("b-b.b_b", 0), 101);
+  OpenLog(Tp("gone", 0), 102).reset();
+  ASSERT_TRUE(fixture_->storage().Delete(Tp("gone", 0)).ok());
+  auto list = fixture_->storage().List();
+  std::sort(list.begin(), list.end());
+  const std::vector<std::pair<model::TopicPartition, model::LogId>> expected = {
+      {Tp("a", 12), model::LogId(100)},
+      {Tp("b-b.b_b", 0), model::LogId(101)},
+      {Tp("t", 0), model::LogId(7)}};
+  EXPECT_EQ(list, expected);
+}
+
+TEST_P(StorageContractTest, PartitionsDoNotMeet) {
+  const auto other = OpenLog(Tp("t", 1), 50);
+  const auto third = OpenLog(Tp("t-1", 0), 51);
+  AppendTen();
+  ASSERT_TRUE(other->Append(std::vector{Make(0, 1)}).ok());
+  ASSERT_TRUE(other->WriteMetadata("epochs", "other").ok());
+  EXPECT_EQ(third->end_offset(), Offset(0));
+  EXPECT_EQ(other->end_offset(), Offset(1));
+  EXPECT_FALSE(log_->ReadMetadata("epochs").ok());
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
+  log_.reset();
+  ASSERT_TRUE(fixture_->storage().Delete(Tp("t", 0)).ok());
+  EXPECT_EQ(other->end_offset(), Offset(1));
+  EXPECT_EQ(other->id(), model::LogId(50));
+}
+
+TEST_P(StorageContractTest, LogsMayShareABodyAndEachKeepsAHeaderOfItsOwn) {
+  const auto other = OpenLog(Tp("t", 1), 50);
+  format::Batch batch = Make(0, 3);
+  const std::string bytes(batch.body.view());
+  Append({batch});
+  batch.header.base_offset = Offset(100);  // as a retry elsewhere would
+  batch.header.leader_epoch = model::LeaderEpoch(9);
+  ASSERT_TRUE(other->Append(std::vector{batch}).ok());
+  batch = {};
+  ExpectLog(0, 3, {0});
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
+  const auto read = other->Read(Offset(100), {.max_offset = Offset(103), .max_bytes = kAll});
+  ASSERT_TRUE(read.ok());
+  ASSERT_EQ(read->size(), 1u);
+  EXPECT_EQ(read->front().header.leader_epoch, model::LeaderEpoch(9));
+  EXPECT_EQ(read->front().body.view(), bytes);
+}
+
+}  // namespace kafkalite::storage
+
+#endif  // KAFKALITE_STORAGE_CONTRACT_TEST_H_
