@@ -8,8 +8,8 @@
 //   int balance_ ABSL_GUARDED_BY(mu_) = 0;
 //   { base::SpinLockHolder lock(mu_); ++balance_; }
 //
-// Who has to wait spins a little, then yields, then sleeps, so a holder that lost its processor gets
-// it back, whatever the priorities are.
+// Who has to wait spins a little, then yields, then sleeps, so a holder that lost its processor
+// gets it back, whatever the priorities are.
 
 #ifndef KAFKALITE_BASE_SPIN_LOCK_H_
 #define KAFKALITE_BASE_SPIN_LOCK_H_

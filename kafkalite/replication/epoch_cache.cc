@@ -8,7 +8,8 @@ using model::LeaderEpoch;
 using model::Offset;
 
 void EpochCache::Assign(LeaderEpoch epoch, Offset start) {
-  if (!entries_.empty() && entries_.back().epoch == epoch && entries_.back().start_offset <= start) {
+  if (!entries_.empty() && entries_.back().epoch == epoch &&
+      entries_.back().start_offset <= start) {
     return;
   }
   while (!entries_.empty() &&

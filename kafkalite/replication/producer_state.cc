@@ -19,7 +19,8 @@ ProducerState::Verdict ProducerState::Check(const format::BatchHeader& header) c
   if (header.producer_id == model::kNoProducerId) return {};
   const auto found = producers_.find(header.producer_id);
   if (found == producers_.end()) {
-    // Nothing is known: after retention or expiry dropped what was. Kafka accepts any sequence then.
+    // Nothing is known: after retention or expiry dropped what was. Kafka accepts any sequence
+    // then.
     return {};
   }
   const Producer& producer = found->second;

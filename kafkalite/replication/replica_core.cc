@@ -19,8 +19,8 @@ ReplicaCore::ReplicaCore(const Config& config, model::LogId log_id, LogEnds log,
       epochs_(std::move(epochs)),
       high_watermark_(log.start) {}
 
-ReplicaCore::Transition ReplicaCore::Apply(const transport::PartitionUpdate& update,
-                                           base::Time now, Effects& effects) {
+ReplicaCore::Transition ReplicaCore::Apply(const transport::PartitionUpdate& update, base::Time now,
+                                           Effects& effects) {
   if (update.leader_epoch < leader_epoch_) return Transition::kStale;
   const bool same_epoch = update.leader_epoch == leader_epoch_ && role_ != Role::kOffline;
   if (same_epoch && update.state_version < state_version_) return Transition::kStale;
@@ -103,8 +103,7 @@ bool ReplicaCore::InMaximalIsr(BrokerId broker) const {
   if (proposed_ && kMutantHighWatermarkOverProposedIsr) {
     return proposed_->isr.members.contains(broker);
   }
-  return isr_.members.contains(broker) ||
-         (proposed_ && proposed_->isr.members.contains(broker));
+  return isr_.members.contains(broker) || (proposed_ && proposed_->isr.members.contains(broker));
 }
 
 void ReplicaCore::AdvanceHighWatermark(Effects& effects) {
@@ -117,8 +116,8 @@ void ReplicaCore::AdvanceHighWatermark(Effects& effects) {
   effects.high_watermark_advanced = true;
 }
 
-ReplicaCore::FetchVerdict ReplicaCore::OnFollowerFetch(
-    const transport::ReplicaFetchRequest& fetch, base::Time now, Effects& effects) {
+ReplicaCore::FetchVerdict ReplicaCore::OnFollowerFetch(const transport::ReplicaFetchRequest& fetch,
+                                                       base::Time now, Effects& effects) {
   if (role_ != Role::kLeader) return {.error = ErrorCode::kNotLeaderOrFollower};
   if (!kMutantSkipFetchEpochCheck) {
     if (fetch.current_leader_epoch < leader_epoch_) return {.error = ErrorCode::kFencedLeaderEpoch};
@@ -195,8 +194,7 @@ void ReplicaCore::IsrRefused(int32_t expected_version, Effects& effects) {
   AdvanceHighWatermark(effects);
 }
 
-void ReplicaCore::IsrReread(int32_t expected_version, const StoredState& stored,
-                            Effects& effects) {
+void ReplicaCore::IsrReread(int32_t expected_version, const StoredState& stored, Effects& effects) {
   if (!IsPending(expected_version) || stored.leader_epoch != leader_epoch_) return;
   proposed_.reset();
   isr_ = stored.isr;
@@ -252,8 +250,8 @@ ReplicaCore::FetchAction ReplicaCore::OnFetchResponse(
   const EpochEnd own = epochs_.EndOf(leaders.epoch, log_.end);
   // Where the epoch is known to both, at the lower of its two ends; where only the leader knows it,
   // at the end of our next lower one, and the next fetch looks further down (rule 2).
-  Offset to = own.epoch == leaders.epoch ? std::min(own.end_offset, leaders.end_offset)
-                                         : own.end_offset;
+  Offset to =
+      own.epoch == leaders.epoch ? std::min(own.end_offset, leaders.end_offset) : own.end_offset;
   if (own.epoch == model::kNoEpoch) to = log_.start;
   return {FetchAction::Kind::kTruncateSuffix, std::min(to, log_.end)};
 }

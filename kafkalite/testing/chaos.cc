@@ -102,7 +102,7 @@ class Chaos {
   void Disturb() {
     const int32_t a = AnyBroker();
     const int32_t b = AnyBroker();
-    switch (random_.Below(12)) {
+    switch (random_.Below(13)) {
       case 0:
         return MaybeKill(a);
       case 1:
@@ -141,6 +141,9 @@ class Chaos {
       case 10:
         Note("expire_session", Cat(a));
         return faults_->ExpireSession(a);
+      case 11:
+        Note("cut_answers", Cat(a, " -> clients"));
+        return faults_->CutAnswersToClients(a);
       default:
         Note("heal", "all links");
         return faults_->HealAll();
@@ -160,6 +163,9 @@ class Chaos {
     if (Down() > 0 || !Is(broker, BrokerState::kRunning)) return;
     faults_->HealAll();
     for (const int32_t id : cluster_->broker_ids()) (void)cluster_->Resume(id);
+    // Longer than a session and the lag allowed: what expires has expired, what shrinks has shrunk,
+    // and everybody has heard of it. Only then is a full ISR what coordination holds, too.
+    simulation_.RunFor(seconds(5));
     if (!AwaitFullIsr(seconds(10))) return;
     if (random_.OneIn(2)) Send();  // in the midst of it
     Note("kill", Cat(broker));

@@ -41,8 +41,7 @@ class PendingReply {
   }
 
   void operator()(absl::StatusOr<Response> result) {
-    std::exchange(back_, nullptr)
-        ->Send(Answer<Response>(std::move(reply_), std::move(result)));
+    std::exchange(back_, nullptr)->Send(Answer<Response>(std::move(reply_), std::move(result)));
   }
 
  private:
