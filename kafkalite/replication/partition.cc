@@ -21,6 +21,9 @@ constexpr base::Duration kLongestPause = std::chrono::milliseconds(50);
 constexpr base::Duration kFetchGrace = std::chrono::milliseconds(500);
 // Between tries to learn what became of an ISR write.
 constexpr base::Duration kRereadPause = std::chrono::milliseconds(50);
+// A producer that has not appended for this long is forgotten (Kafka's producer.id.expiration.ms).
+constexpr int64_t kProducerExpirationMillis = 24 * 3600 * 1000LL;
+constexpr base::Duration kExpiryInterval = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -596,6 +599,11 @@ void Partition::Tick() {
       self->Fetch();
     }
     self->Retain(/*by_time=*/true);
+    if (now >= self->next_expiry_) {
+      self->next_expiry_ = now + kExpiryInterval;
+      self->producers_.Expire(self->host_->executor().clock().WallMillis() -
+                              kProducerExpirationMillis);
+    }
   });
 }
 

@@ -212,6 +212,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::unique_ptr<storage::Log> log_ ABSL_GUARDED_BY(strand_);
   ReplicaCore core_ ABSL_GUARDED_BY(strand_);
   ProducerState producers_ ABSL_GUARDED_BY(strand_);
+  base::Time next_expiry_ ABSL_GUARDED_BY(strand_);  // when producers are looked through next
   model::TopicConfig config_ ABSL_GUARDED_BY(strand_);
   model::ControllerEpoch controller_epoch_ ABSL_GUARDED_BY(strand_);
 

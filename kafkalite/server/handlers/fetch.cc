@@ -68,14 +68,17 @@ class FetchOperation final : public replication::HighWatermarkListener,
  private:
   void OnRead(std::vector<Part> parts) {
     int64_t bytes = 0;
-    bool error = false;
+    // A partition that is in error, or has more than it may return: waiting would change nothing.
+    bool settled = false;
     for (const Part& part : parts) {
-      error |= part.error != model::ErrorCode::kNone;
+      settled |= part.error != model::ErrorCode::kNone;
+      settled |=
+          !part.batches.empty() && part.batches.back().header.next_offset() < part.high_watermark;
       for (const format::Batch& batch : part.batches) {
         bytes += static_cast<int64_t>(batch.size_bytes());
       }
     }
-    bool enough = error || bytes >= request_.min_bytes || request_.max_wait.count() <= 0;
+    bool enough = settled || bytes >= request_.min_bytes || request_.max_wait.count() <= 0;
     {
       base::MutexLock lock(mu_);
       enough |= timed_out_;

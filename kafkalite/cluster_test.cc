@@ -1,0 +1,398 @@
+// The public surface as a user meets it: topics, brokers, bad input, lifetimes.
+
+#include "kafkalite/cluster.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "kafkalite/kafkalite.h"
+
+namespace kafkalite {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::unique_ptr<Cluster> StartCluster(ClusterOptions options = {}) {
+  auto cluster = Cluster::Start(options);
+  EXPECT_TRUE(cluster.ok()) << cluster.status();
+  return cluster.ok() ? *std::move(cluster) : nullptr;
+}
+
+// --- Topics -------------------------------------------------------------------------------------
+
+TEST(ClusterTest, CreatesListsDescribesAndDeletesTopics) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("first-test", {.partitions = 3, .replication_factor = 3});
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  EXPECT_EQ(ToString(*topic->Describe()),
+            "Topic:first-test\tPartitionCount:3\tReplicationFactor:3\tConfigs:\n"
+            "\tTopic: first-test\tPartition: 0\tLeader: 1\tReplicas: 1,2,3\tIsr: 1,2,3\n"
+            "\tTopic: first-test\tPartition: 1\tLeader: 2\tReplicas: 2,3,1\tIsr: 2,3,1\n"
+            "\tTopic: first-test\tPartition: 2\tLeader: 3\tReplicas: 3,1,2\tIsr: 3,1,2\n");
+  ASSERT_TRUE(cluster->CreateTopic("another", {}).ok());
+  EXPECT_EQ(*cluster->ListTopics(), (std::vector<std::string>{"another", "first-test"}));
+  EXPECT_TRUE(cluster->FindTopic("another").ok());
+  ASSERT_TRUE(cluster->DeleteTopic("first-test").ok());
+  EXPECT_EQ(*cluster->ListTopics(), std::vector<std::string>{"another"});
+  EXPECT_EQ(topic->Describe().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(cluster->FindTopic("first-test").status().message(),
+            "Topic 'first-test' does not exist.");
+}
+
+TEST(ClusterTest, ADeletedTopicsNameIsFreeAndItsRecordsAreGone) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto producer = Producer::Create(*cluster, {});
+  ASSERT_TRUE((*producer)->Send({.topic = "t", .value = "old"}).Wait().ok());
+  ASSERT_TRUE(cluster->DeleteTopic("t").ok());
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto again = Producer::Create(*cluster, {});
+  const auto where = (*again)->Send({.topic = "t", .value = "new"}).Wait();
+  ASSERT_TRUE(where.ok()) << where.status();
+  EXPECT_EQ(where->offset, 0);
+}
+
+TEST(ClusterTest, ShowsWhatWasConfigured) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.min_insync_replicas = 1,
+                                          .unclean_leader_election = true,
+                                          .retention = std::nullopt,
+                                          .retention_bytes = 1000});
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  const auto description = topic->Describe();
+  EXPECT_EQ(description->config,
+            (std::map<std::string, std::string>{{"retention.bytes", "1000"},
+                                                {"retention.ms", "-1"},
+                                                {"unclean.leader.election.enable", "true"}}));
+}
+
+TEST(ClusterTest, TakesAnExplicitAssignment) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.assignment = {{3, 1}, {2, 3}}});
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  const auto description = topic->Describe();
+  EXPECT_EQ(description->partitions[0].replicas, (std::vector<int32_t>{3, 1}));
+  EXPECT_EQ(description->partitions[0].leader, 3);
+  EXPECT_EQ(description->partitions[1].replicas, (std::vector<int32_t>{2, 3}));
+}
+
+TEST(ClusterTest, AddsPartitions) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.partitions = 2, .replication_factor = 2});
+  ASSERT_TRUE(topic->AddPartitions(5).ok());
+  EXPECT_EQ(topic->Describe()->partitions.size(), 5u);
+  auto producer = Producer::Create(*cluster, {});
+  EXPECT_TRUE((*producer)->Send({.topic = "t", .partition = 4, .value = "v"}).Wait().ok());
+  EXPECT_EQ(topic->AddPartitions(5).message(), "Topic already has 5 partitions.");
+  EXPECT_EQ(topic->AddPartitions(3).message(),
+            "Topic currently has 5 partitions, which is higher than the requested 3.");
+}
+
+// --- Bad input ----------------------------------------------------------------------------------
+
+struct Refusal {
+  std::string name;
+  TopicOptions options;
+  absl::StatusCode code;
+  std::string message;
+};
+
+TEST(ClusterTest, RefusesBadTopicsInKafkasWordsAndChangesNothing) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("a.b", {}).ok());
+  const auto kInvalid = absl::StatusCode::kInvalidArgument;
+  const std::vector<Refusal> refusals = {
+      {"t",
+       {.replication_factor = 4},
+       kInvalid,
+       "Replication factor: 4 larger than available brokers: 3."},
+      {"t", {.replication_factor = 0}, kInvalid, "Replication factor must be larger than 0."},
+      {"t", {.replication_factor = -1}, kInvalid, "Replication factor must be larger than 0."},
+      {"t", {.partitions = 0}, kInvalid, "Number of partitions must be larger than 0."},
+      {"", {}, kInvalid, "Topic name is illegal, it can't be empty"},
+      {".", {}, kInvalid, "Topic name cannot be \".\" or \"..\""},
+      {"a/b",
+       {},
+       kInvalid,
+       "Topic name \"a/b\" is illegal, it contains a character other than ASCII alphanumerics, "
+       "'.', '_' and '-'"},
+      {"a_b", {}, kInvalid, "Topic 'a_b' collides with existing topics: a.b"},
+      {"a.b", {}, absl::StatusCode::kAlreadyExists, "Topic 'a.b' already exists."},
+      {"t", {.assignment = {{1, 1}}}, kInvalid, "Partition 0 names broker 1 twice."},
+      {"t", {.assignment = {{9}}}, kInvalid, "Partition 0 names broker 9, which is not available."},
+      {"t",
+       {.assignment = {{1, 2}, {3}}},
+       kInvalid,
+       "Partition 1 has 1 replicas in the assignment, where the others have 2."},
+      {"t", {.assignment = {{}}}, kInvalid, "Partition 0 has no replica in the assignment."},
+      {"t",
+       {.min_insync_replicas = 0},
+       kInvalid,
+       "Invalid value 0 for configuration min.insync.replicas: Value must be at least 1"},
+  };
+  for (const Refusal& refusal : refusals) {
+    const auto created = cluster->CreateTopic(refusal.name, refusal.options);
+    EXPECT_EQ(created.status().code(), refusal.code) << refusal.name;
+    EXPECT_EQ(created.status().message(), refusal.message);
+  }
+  const auto too_long = cluster->CreateTopic(std::string(250, 'x'), {});
+  EXPECT_EQ(too_long.status().code(), kInvalid);
+  EXPECT_EQ(*cluster->ListTopics(), std::vector<std::string>{"a.b"});
+}
+
+TEST(ClusterTest, RefusesBadOptionsByName) {
+  EXPECT_EQ(Cluster::Start({.brokers = 0}).status().message(),
+            "ClusterOptions::brokers is 0: at least 1");
+  EXPECT_EQ(Cluster::Start({.session_timeout = milliseconds(1)}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Cluster::Start({.log_memory_bytes = 0}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ClusterTest, RefusesUnknownTopicsPartitionsAndBrokers) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {}).ok());
+  auto producer = Producer::Create(*cluster, {.max_block = milliseconds(200)});
+  EXPECT_EQ((*producer)->Send({.topic = "nobody", .value = "v"}).Wait().status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ((*producer)->Send({.topic = "t", .partition = 7, .value = "v"}).Wait().status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ((*producer)->Send({.topic = "a/b", .value = "v"}).Wait().status().code(),
+            absl::StatusCode::kInvalidArgument);
+  auto consumer = Consumer::Create(*cluster, {});
+  EXPECT_EQ((*consumer)->Assign({{"nobody", 0}}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ((*consumer)->Assign({{"t", 7}}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(cluster->DeleteTopic("nobody").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(cluster->Kill(9).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(cluster->Restart(1).message(), "broker 1 is running");
+  EXPECT_EQ(cluster->Resume(1).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(cluster->broker(2).ReadReplica("t", 0).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(ClusterTest, RefusesRecordsThatAreTooLarge) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.max_message_bytes = 1000}).ok());
+  auto producer = Producer::Create(*cluster, {});
+  const auto above_topic = (*producer)->Send({.topic = "t", .value = std::string(2000, 'x')});
+  EXPECT_EQ(above_topic.Wait().status().code(), absl::StatusCode::kInvalidArgument);
+  const std::string huge(2 << 20, 'x');
+  const auto above_producer = (*producer)->Send({.topic = "t", .value = huge});
+  EXPECT_EQ(above_producer.Wait().status().code(), absl::StatusCode::kInvalidArgument);
+  // Neither stands in the way of the next one.
+  EXPECT_TRUE((*producer)->Send({.topic = "t", .value = "small"}).Wait().ok());
+}
+
+TEST(ClusterTest, FullLogsAreAnErrorToTheWriter) {
+  auto cluster = StartCluster({.log_memory_bytes = 200000});
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto producer = Producer::Create(*cluster, {.delivery_timeout = seconds(2)});
+  absl::Status last;
+  for (int i = 0; i < 100 && last.ok(); ++i) {
+    last = (*producer)->Send({.topic = "t", .value = std::string(5000, 'x')}).Wait().status();
+  }
+  EXPECT_EQ(last.code(), absl::StatusCode::kResourceExhausted) << last;
+}
+
+TEST(ClusterTest, AFetchThatCanReturnNoMoreDoesNotWaitForItsMinimum) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto producer = *Producer::Create(*cluster, {});
+  for (int i = 0; i < 200; ++i) producer->Send({.topic = "t", .value = std::string(5000, 'x')});
+  ASSERT_TRUE(producer->Flush().ok());
+  auto consumer = *Consumer::Create(*cluster, {.fetch_min_bytes = 8 << 20,
+                                               .fetch_max_wait = seconds(30),
+                                               .max_partition_fetch_bytes = 64 << 10});
+  ASSERT_TRUE(consumer->AssignTopic("t").ok());
+  const auto records = consumer->Poll(seconds(10));
+  ASSERT_TRUE(records.ok()) << records.status();
+  EXPECT_GT(records->count(), 0);
+  EXPECT_LT(records->count(), 200);
+}
+
+// --- Brokers ------------------------------------------------------------------------------------
+
+TEST(ClusterTest, AKilledLeaderIsReplacedAndComesBackEmpty) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.replication_factor = 3, .min_insync_replicas = 2});
+  auto producer = Producer::Create(*cluster, {});
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE((*producer)->Send({.topic = "t", .value = std::to_string(i)}).Wait().ok());
+  }
+  ASSERT_TRUE(cluster->Kill(1).ok());
+  EXPECT_EQ(*cluster->broker(1).state(), BrokerState::kKilled);
+  ASSERT_TRUE((*producer)->Send({.topic = "t", .value = "10"}).Wait().ok());
+  ASSERT_TRUE(cluster->Restart(1).ok());
+  for (int i = 0; i < 1000 && topic->Describe()->partitions[0].isr.size() < 3; ++i) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_EQ(cluster->broker(1).ReadReplica("t", 0)->records.size(), 11u);
+  EXPECT_TRUE(topic->ElectLeader(0).ok());
+  EXPECT_EQ(topic->Describe()->partitions[0].leader, 1);
+  EXPECT_EQ(topic->ElectLeader(0).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ClusterTest, EveryReplicaHasItsOwnLogAndSharesTheBodies) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto producer = Producer::Create(*cluster, {});
+  ASSERT_TRUE((*producer)->Send({.topic = "t", .key = "k", .value = "v"}).Wait().ok());
+  const Replica leader = *cluster->broker(1).ReadReplica("t", 0);
+  for (const int32_t id : {2, 3}) {
+    const Replica follower = *cluster->broker(id).ReadReplica("t", 0);
+    EXPECT_EQ(follower.records, leader.records);
+    EXPECT_FALSE(follower.is_leader);
+    EXPECT_NE(follower.log_id, 0u);
+  }
+}
+
+// --- Lifetimes ----------------------------------------------------------------------------------
+
+TEST(ClusterLifetimeTest, ClientsMayOutliveTheirCluster) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.replication_factor = 3});
+  auto producer = *Producer::Create(*cluster, {});
+  auto consumer = *Consumer::Create(*cluster, {});
+  ASSERT_TRUE(consumer->AssignTopic("t").ok());
+  ASSERT_TRUE(producer->Send({.topic = "t", .value = "v"}).Wait().ok());
+  auto records = consumer->Poll(seconds(1));
+  ASSERT_TRUE(records.ok());
+  Broker broker = cluster->broker(1);
+  cluster.reset();
+  for (const ConsumedRecord& record : *records) EXPECT_EQ(record.value, "v");
+  EXPECT_EQ(producer->Send({.topic = "t", .value = "v"}).Wait().status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(consumer->Poll(seconds(1)).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(topic->Describe().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(broker.state().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(broker.ReadReplica("t", 0).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ClusterLifetimeTest, ShutdownWakesWhoeverWaits) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto producer = *Producer::Create(*cluster, {});
+  auto consumer = *Consumer::Create(*cluster, {});
+  ASSERT_TRUE(consumer->AssignTopic("t").ok());
+  ASSERT_TRUE(cluster->Pause(1).ok());  // the leader: nothing is answered
+  std::thread poller([&] { EXPECT_FALSE(consumer->Poll(seconds(60)).ok()); });
+  std::thread waiter(
+      [&] { EXPECT_FALSE(producer->Send({.topic = "t", .value = "v"}).Wait(seconds(60)).ok()); });
+  std::this_thread::sleep_for(milliseconds(50));
+  const auto before = std::chrono::steady_clock::now();
+  cluster->Shutdown();
+  poller.join();
+  waiter.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(5));
+}
+
+TEST(ClusterLifetimeTest, EverythingMayGoInAnyOrderWithRequestsInFlight) {
+  for (int order = 0; order < 6; ++order) {
+    auto cluster = StartCluster();
+    ASSERT_TRUE(cluster->CreateTopic("t", {.partitions = 3, .replication_factor = 3}).ok());
+    auto producer = *Producer::Create(*cluster, {});
+    auto consumer = *Consumer::Create(*cluster, {});
+    ASSERT_TRUE(consumer->AssignTopic("t").ok());
+    std::atomic<int> reports{0};
+    for (int i = 0; i < 1000; ++i) {
+      if (i == 500) ASSERT_TRUE(cluster->Pause(2).ok());
+      producer->Send({.topic = "t", .value = "v"},
+                     [&reports](const absl::StatusOr<RecordMetadata>&) { ++reports; });
+    }
+    (void)consumer->Poll(milliseconds(0));
+    const auto drop = [&](int which) {
+      if (which == 0) cluster.reset();
+      if (which == 1) producer.reset();
+      if (which == 2) consumer.reset();
+    };
+    static constexpr int kOrders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                          {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (const int which : kOrders[order]) drop(which);
+    EXPECT_EQ(reports, 1000) << "order " << order;
+  }
+}
+
+TEST(ClusterLifetimeTest, AClusterMayBeDestroyedInACallback) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  auto producer = *Producer::Create(*cluster, {});
+  std::atomic<bool> done{false};
+  producer->Send({.topic = "t", .value = "v"}, [&](const absl::StatusOr<RecordMetadata>&) {
+    cluster.reset();
+    done = true;
+  });
+  for (int i = 0; i < 1000 && !done; ++i) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_TRUE(done);
+}
+
+TEST(ClusterLifetimeTest, ManyClustersComeAndGoAndDoNotMeet) {
+  auto other = StartCluster({.brokers = 1});
+  for (int i = 0; i < 50; ++i) {
+    auto cluster = StartCluster();
+    ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+    auto producer = *Producer::Create(*cluster, {});
+    ASSERT_TRUE(producer->Send({.topic = "t", .value = "v"}).Wait().ok());
+  }
+  EXPECT_TRUE(other->ListTopics()->empty());
+}
+
+TEST(ClusterLifetimeTest, ManyThreadsUseOneClusterWhileBrokersComeAndGo) {
+  auto cluster = StartCluster({.session_timeout = milliseconds(500)});
+  ASSERT_TRUE(
+      cluster
+          ->CreateTopic("t", {.partitions = 2, .replication_factor = 3, .min_insync_replicas = 2})
+          .ok());
+  std::atomic<bool> stop{false};      // for the producers
+  std::atomic<bool> complete{false};  // nothing more will be acknowledged
+  std::atomic<int64_t> acknowledged{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      auto producer = *Producer::Create(*cluster, {});
+      while (!stop) {
+        const auto where = producer->Send({.topic = "t", .partition = t, .value = "v"}).Wait();
+        ASSERT_TRUE(where.ok()) << where.status();
+        ++acknowledged;
+      }
+    });
+  }
+  std::atomic<int64_t> consumed{0};
+  std::thread reader([&] {
+    auto consumer = *Consumer::Create(*cluster, {});
+    ASSERT_TRUE(consumer->AssignTopic("t").ok());
+    while (!complete || consumed < acknowledged) {
+      const auto records = consumer->Poll(milliseconds(100));
+      ASSERT_TRUE(records.ok()) << records.status();
+      consumed += records->count();
+    }
+  });
+  for (int i = 0; i < 12; ++i) {
+    const int32_t broker = 1 + i % 3;
+    std::this_thread::sleep_for(milliseconds(20));
+    ASSERT_TRUE(cluster->Kill(broker).ok());
+    std::this_thread::sleep_for(milliseconds(20));
+    ASSERT_TRUE(cluster->Restart(broker).ok());
+    for (int p = 0; p < 2; ++p) {
+      for (int n = 0; n < 1000; ++n) {
+        if (cluster->FindTopic("t")->Describe()->partitions[static_cast<size_t>(p)].isr.size() == 3)
+          break;
+        std::this_thread::sleep_for(milliseconds(5));
+      }
+    }
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  complete = true;
+  reader.join();
+  EXPECT_EQ(consumed, acknowledged);
+  EXPECT_GT(acknowledged, 100);
+}
+
+}  // namespace
+}  // namespace kafkalite
