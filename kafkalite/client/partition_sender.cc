@@ -8,6 +8,7 @@
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/always_called.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/model/error_code.h"
 
 namespace kafkalite::client {
 namespace {
@@ -206,9 +207,23 @@ void PartitionSender::Pump() {
       return;
     }
     SendOne(*next);
+    if (inline_answers_.empty()) continue;
+    TakeInlineAnswers();
+    CompleteSettled();
+    if (phase_ != Phase::kReady) {
+      Proceed();
+      return;
+    }
   }
   if (unanswered) CompleteSettled();
   TellBackedUp();
+}
+
+void PartitionSender::TakeInlineAnswers() {
+  for (const InlineAnswer& inline_answer : inline_answers_) {
+    OnAnswer(inline_answer.flight, inline_answer.answer);
+  }
+  inline_answers_.clear();
 }
 
 void PartitionSender::TellBackedUp() {
@@ -251,8 +266,9 @@ void PartitionSender::Stamp(SendBatch& batch) {
 void PartitionSender::SendOne(SendBatch& batch) {
   if (!batch.stamped) Stamp(batch);
   const ProducerOptions& options = context_->options();
-  protocol::ProduceRequest request{.acks = ToProtocol(options.acks),
-                                   .timeout = options.request_timeout};
+  protocol::ProduceRequest request;
+  request.acks = ToProtocol(options.acks);
+  request.timeout = options.request_timeout;
   request.partitions.push_back({tp_, batch.batch});
   uint64_t flight = 0;  // none, where no answer is waited for
   if (options.acks == Acks::kNone) {
@@ -266,32 +282,31 @@ void PartitionSender::SendOne(SendBatch& batch) {
                 flight](absl::StatusOr<protocol::ProduceResponse> response) mutable {
     OnReply(std::move(self), flight, std::move(response));
   };
+  const PartitionSender* const outer = std::exchange(sending_, this);
   channel_->Produce(std::move(request), ReplyOnce(std::move(reply)));
+  sending_ = outer;
 }
 
 // --- Answers ------------------------------------------------------------------------------------
 
 void PartitionSender::OnReply(std::shared_ptr<PartitionSender> self, uint64_t flight,
                               absl::StatusOr<protocol::ProduceResponse> response) {
-  Answer answer;
-  if (!response.ok()) {
-    answer.transport = response.status();
-  } else if (response->partitions.size() != 1) {
-    answer.transport = absl::UnavailableError("the broker's answer is malformed");
-  } else {
-    protocol::ProduceResponse::Partition& partition = response->partitions.front();
-    answer.error = partition.error;
-    answer.base_offset = partition.base_offset.value();
-    answer.message = std::move(partition.message);
+  ProduceAnswer answer = ProduceAnswer::Of(std::move(response));
+  if (sending_ == self.get()) {
+    // The answer came before Produce returned: this thread is inside the strand.
+    self->strand_.AssertInside();
+    self->inline_answers_.push_back({flight, std::move(answer)});
+    return;
   }
   base::Strand& strand = self->strand_;
   strand.Run([self = std::move(self), flight, answer = std::move(answer)] {
     self->strand_.AssertInside();
     self->OnAnswer(flight, answer);
+    self->Proceed();
   });
 }
 
-void PartitionSender::OnAnswer(uint64_t flight, const Answer& answer) {
+void PartitionSender::OnAnswer(uint64_t flight, const ProduceAnswer& answer) {
   if (flight == 0) {
     // acks=0: nobody waits for the answer, but the next batch should find the right broker.
     if (!answer.accepted()) channel_ = nullptr;
@@ -303,10 +318,9 @@ void PartitionSender::OnAnswer(uint64_t flight, const Answer& answer) {
   SendBatch* const batch = found->batch;
   flights_.erase(found);
   if (batch != nullptr) Judge(*batch, answer);
-  Proceed();
 }
 
-void PartitionSender::Judge(SendBatch& batch, const Answer& answer) {
+void PartitionSender::Judge(SendBatch& batch, const ProduceAnswer& answer) {
   if (answer.accepted()) {
     Settle(batch, absl::OkStatus(), answer.base_offset);
     attempts_ = 0;
@@ -627,46 +641,6 @@ void PartitionSender::Close(absl::Status status) {
     self->GiveUpAll(status);
     self->CompleteSettled();
   });
-}
-
-// --- What answers mean --------------------------------------------------------------------------
-
-bool PartitionSender::Answer::accepted() const {
-  return transport.ok() &&
-         (error == model::ErrorCode::kNone || error == model::ErrorCode::kDuplicateSequenceNumber);
-}
-
-bool PartitionSender::Answer::certainly_not_appended() const {
-  if (!transport.ok()) return false;
-  switch (error) {
-    case model::ErrorCode::kNotEnoughReplicas:
-    case model::ErrorCode::kUnknownTopicOrPartition:
-    case model::ErrorCode::kCorruptMessage:
-      return true;
-    default:
-      return sequence_refused();
-  }
-}
-
-bool PartitionSender::Answer::sequence_refused() const {
-  return transport.ok() && (error == model::ErrorCode::kOutOfOrderSequenceNumber ||
-                            error == model::ErrorCode::kInvalidProducerEpoch ||
-                            error == model::ErrorCode::kUnknownProducerId);
-}
-
-bool PartitionSender::Answer::retriable() const {
-  if (!transport.ok()) return true;
-  return model::IsRetriable(error) && !absl::IsResourceExhausted(ToStatus());
-}
-
-absl::Status PartitionSender::Answer::ToStatus() const {
-  if (!transport.ok()) return transport;
-  // A leader whose memory is used up says so in words only: Kafka has no such error.
-  if (error == model::ErrorCode::kStorageError &&
-      message.find("log_memory_bytes") != std::string::npos) {
-    return absl::ResourceExhaustedError(base::Cat(model::Name(error), ": ", message));
-  }
-  return model::ToStatus(error, message.empty() ? "the broker refused the batch" : message);
 }
 
 }  // namespace kafkalite::client

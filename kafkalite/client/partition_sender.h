@@ -40,11 +40,11 @@
 #include "kafkalite/client/batch_result.h"
 #include "kafkalite/client/cluster_client.h"
 #include "kafkalite/client/partitioner.h"
+#include "kafkalite/client/produce_answer.h"
 #include "kafkalite/client/producer_context.h"
 #include "kafkalite/client/producer_ids.h"
 #include "kafkalite/client/send_batch.h"
 #include "kafkalite/format/record_batch.h"
-#include "kafkalite/model/error_code.h"
 #include "kafkalite/model/ids.h"
 #include "kafkalite/producer.h"
 #include "kafkalite/protocol/produce.h"
@@ -122,19 +122,9 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   void Close(absl::Status status);
 
  private:
-  // What came of one request.
-  struct Answer {
-    absl::Status transport;  // not OK: no answer came
-    model::ErrorCode error = model::ErrorCode::kNone;
-    int64_t base_offset = -1;
-    std::string message;
-
-    absl::Status ToStatus() const;
-    bool accepted() const;
-    // It was refused before it was written to any log.
-    bool certainly_not_appended() const;
-    bool sequence_refused() const;
-    bool retriable() const;
+  struct InlineAnswer {
+    uint64_t flight;
+    ProduceAnswer answer;
   };
   struct Flight {
     uint64_t number;
@@ -166,8 +156,10 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
 
   static void OnReply(std::shared_ptr<PartitionSender> self, uint64_t flight,
                       absl::StatusOr<protocol::ProduceResponse> response);
-  void OnAnswer(uint64_t flight, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  void Judge(SendBatch& batch, const Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // Settles the batch, or puts it back; then Proceed.
+  void OnAnswer(uint64_t flight, const ProduceAnswer& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Judge(SendBatch& batch, const ProduceAnswer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void SendAgain(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void GiveUp(SendBatch& batch, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void GiveUpAll(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
@@ -193,6 +185,11 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   using Metadata = std::shared_ptr<const TopicMetadata>;
   void OnMetadata(const absl::StatusOr<Metadata>& metadata) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
+  void TakeInlineAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Which sender is inside a call to its channel, on this thread.
+  static inline constinit thread_local const PartitionSender* sending_ = nullptr;
+
   // Constant.
   const std::shared_ptr<ProducerContext> context_;
   const std::shared_ptr<StickyPartition> sticky_;
@@ -215,6 +212,8 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   std::deque<std::unique_ptr<SendBatch>> queue_ ABSL_GUARDED_BY(strand_);
   std::vector<std::unique_ptr<SendBatch>> incoming_ ABSL_GUARDED_BY(strand_);  // keeps its room
   std::vector<Flight> flights_ ABSL_GUARDED_BY(strand_);
+  // What was answered before the call returned, within a process the normal case.
+  std::vector<InlineAnswer> inline_answers_ ABSL_GUARDED_BY(strand_);
   uint64_t last_flight_ ABSL_GUARDED_BY(strand_) = 0;
   Phase phase_ ABSL_GUARDED_BY(strand_) = Phase::kReady;
   // How many may be under way, of the oldest: one, until the leader has accepted one. It then knows

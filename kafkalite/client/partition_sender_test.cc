@@ -9,11 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "kafkalite/base/random.h"
+#include "kafkalite/base/sim_executor.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/client/fake_brokers.h"
+#include "kafkalite/client/fake_leaders.h"
 #include "kafkalite/client/producer_engine.h"
+#include "kafkalite/model/error_code.h"
+#include "kafkalite/producer.h"
 
 namespace kafkalite::client {
 namespace {
@@ -21,8 +25,8 @@ namespace {
 using model::ErrorCode;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Fault = FakeBrokers::Fault;
-using Answer = FakeBrokers::Fault::Answer;
+using Fault = FakeLeaders::Fault;
+using Answer = FakeLeaders::Fault::Answer;
 
 class PartitionSenderTest : public ::testing::TestWithParam<uint64_t> {
  protected:
@@ -64,7 +68,7 @@ class PartitionSenderTest : public ::testing::TestWithParam<uint64_t> {
   }
 
   const std::shared_ptr<base::SimExecutor> sim_;
-  FakeBrokers brokers_;
+  FakeLeaders brokers_;
   base::Random random_;
   int faults_seen_ = 0;
   std::shared_ptr<ProducerEngine> producer_;
@@ -397,7 +401,7 @@ TEST_P(PartitionSenderTest, TheSameSeedMakesTheSameRun) {
   uint64_t hashes[2];
   for (uint64_t& hash : hashes) {
     const auto sim = std::make_shared<base::SimExecutor>(GetParam());
-    FakeBrokers brokers(sim, std::chrono::microseconds(100), 7);
+    FakeLeaders brokers(sim, std::chrono::microseconds(100), 7);
     brokers.AddTopic("x", 3);
     auto producer = *ProducerEngine::Create(brokers.runtime(), {.linger = milliseconds(1)});
     for (int i = 0; i < 200; ++i) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -12,18 +13,24 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "gtest/gtest.h"
+#include "kafkalite/base/real_executor.h"
+#include "kafkalite/base/sim_executor.h"
 #include "kafkalite/base/strand.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/client/fake_brokers.h"
+#include "kafkalite/client/fake_leaders.h"
+#include "kafkalite/client/partitioner.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/format/record_batch.h"
+#include "kafkalite/producer.h"
 
 namespace kafkalite::client {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Answer = FakeBrokers::Fault::Answer;
+using Answer = FakeLeaders::Fault::Answer;
 
 enum class Kind { kReal, kSimulated };
 
@@ -44,7 +51,7 @@ class ProducerEngineTest : public ::testing::TestWithParam<Kind> {
     }
     const auto jitter =
         kind == Kind::kReal ? base::Duration::zero() : std::chrono::microseconds(100);
-    brokers_ = std::make_unique<FakeBrokers>(executor_, jitter, 1);
+    brokers_ = std::make_unique<FakeLeaders>(executor_, jitter, 1);
     brokers_->AddTopic("first-test", 1);
     brokers_->AddTopic("three", 3);
   }
@@ -65,12 +72,12 @@ class ProducerEngineTest : public ::testing::TestWithParam<Kind> {
     return ProducerEngine::Create(brokers_->runtime(), options).status();
   }
   void HoldAnswers() {
-    brokers_->SetOnProduce([](const auto&) { return FakeBrokers::Fault{.answer = Answer::kHold}; });
+    brokers_->SetOnProduce([](const auto&) { return FakeLeaders::Fault{.answer = Answer::kHold}; });
   }
   static absl::StatusCode CodeOf(const Ticket& ticket) { return ticket.Wait().status().code(); }
 
   std::shared_ptr<base::Executor> executor_;
-  std::unique_ptr<FakeBrokers> brokers_;
+  std::unique_ptr<FakeLeaders> brokers_;
   std::shared_ptr<ProducerEngine> producer_;
 };
 
@@ -150,7 +157,9 @@ TEST_P(ProducerEngineTest, LingerSendsALoneRecordNeitherSoonerNorMuchLater) {
   const base::Time deadline = Now() + seconds(10);
   while (!ticket.done() && Now() < deadline) Sleep(milliseconds(1));
   EXPECT_TRUE(second.done());
-  if (!real()) EXPECT_LT(Now() - (deadline - seconds(10)), milliseconds(4));
+  if (!real()) {
+    EXPECT_LT(Now() - (deadline - seconds(10)), milliseconds(4));
+  }
   EXPECT_EQ(brokers_->Batches("first-test", 0).size(), 1u);
 }
 
@@ -228,7 +237,7 @@ TEST_P(ProducerEngineTest, BatchSizeZeroSendsEachRecordAlone) {
 }
 
 TEST_P(ProducerEngineTest, AcksNoneIsDoneWhenItIsSent) {
-  brokers_->SetOnProduce([](const auto&) { return FakeBrokers::Fault{.answer = Answer::kNever}; });
+  brokers_->SetOnProduce([](const auto&) { return FakeLeaders::Fault{.answer = Answer::kNever}; });
   ProducerEngine& producer = Start({.acks = Acks::kNone});
   const auto where = producer.Send({.topic = "first-test", .value = "a"}).Wait();
   ASSERT_TRUE(where.ok()) << where.status();
@@ -338,13 +347,14 @@ TEST_P(ProducerEngineTest, ACallbackMaySendAndFlushButStartsNoOther) {
 
 TEST_P(ProducerEngineTest, ARecordMayBeSentFromTheReportOfAnother) {
   ProducerEngine& producer = Start({.linger = milliseconds(0)});
-  int sent = 0;
+  std::atomic<int> sent = 0;
   std::function<void()> send = [&] {
     if (++sent > 500) return;
     producer.Send({.topic = "first-test", .value = "a"}, [&](const auto&) { send(); });
   };
   send();
   while (sent <= 500) ASSERT_TRUE(producer.Flush(seconds(10)).ok());
+  ASSERT_TRUE(producer.Flush(seconds(10)).ok());
   EXPECT_EQ(brokers_->Values("first-test", 0).size(), 500u);
 }
 

@@ -1,10 +1,10 @@
-// File: fake_brokers.h
+// File: fake_leaders.h
 //
 // For tests of the producer: brokers that share their logs, so that a leader may move, check
 // sequence numbers as Kafka does, and misbehave on request.
 
-#ifndef KAFKALITE_CLIENT_FAKE_BROKERS_H_
-#define KAFKALITE_CLIENT_FAKE_BROKERS_H_
+#ifndef KAFKALITE_CLIENT_FAKE_LEADERS_H_
+#define KAFKALITE_CLIENT_FAKE_LEADERS_H_
 
 #include <cstdint>
 #include <deque>
@@ -15,33 +15,35 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "kafkalite/base/buffer.h"
+#include "kafkalite/base/executor.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
-#include "kafkalite/base/real_executor.h"
-#include "kafkalite/base/sim_executor.h"
 #include "kafkalite/client/cluster_client.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/model/ids.h"
+#include "kafkalite/protocol/metadata.h"
+#include "kafkalite/protocol/produce.h"
 #include "kafkalite/transport/client_service.h"
 #include "kafkalite/transport/inprocess/inprocess_transport.h"
 
 namespace kafkalite::client {
 
-class FakeBrokers {
+class FakeLeaders {
  public:
   // What to do with a produce request. `error` is answered, if there is one; `append` says whether
   // the batch is appended all the same.
   struct Fault {
     bool append = true;
     model::ErrorCode error = model::ErrorCode::kNone;
-    std::string message;
+    std::string message = {};
     enum class Answer { kSend, kBreak, kHold, kNever } answer = Answer::kSend;
   };
   using OnProduce = std::function<Fault(const protocol::ProduceRequest::Partition&)>;
 
-  FakeBrokers(std::shared_ptr<base::Executor> executor, base::Duration jitter, uint64_t seed)
+  FakeLeaders(std::shared_ptr<base::Executor> executor, base::Duration jitter, uint64_t seed)
       : runtime_(std::make_shared<ClientRuntime>()) {
     runtime_->executor = executor;
     runtime_->network = std::make_shared<base::Network>(
@@ -54,6 +56,9 @@ class FakeBrokers {
       Start(id);
     }
   }
+
+  // As Cluster's: what the network holds would otherwise keep the network.
+  ~FakeLeaders() { runtime_->network->Close(); }
 
   const std::shared_ptr<ClientRuntime>& runtime() { return runtime_; }
 
@@ -112,7 +117,9 @@ class FakeBrokers {
     for (const format::Batch& batch : Batches(topic, partition)) {
       format::RecordIterator it(batch);
       format::RecordView record;
-      while (it.Next(record)) values.emplace_back(record.value.value_or("<null>"));
+      while (it.Next(record)) {
+        values.push_back(record.value.has_value() ? std::string(*record.value) : "<null>");
+      }
     }
     return values;
   }
@@ -144,7 +151,7 @@ class FakeBrokers {
 
   class Broker final : public transport::ClientService {
    public:
-    Broker(FakeBrokers& all, model::BrokerId id) : all_(all), id_(id) {}
+    Broker(FakeLeaders& all, model::BrokerId id) : all_(all), id_(id) {}
     void Produce(protocol::ProduceRequest request,
                  transport::Reply<protocol::ProduceResponse> reply) override {
       all_.OnProduceRequest(id_, std::move(request), std::move(reply));
@@ -176,14 +183,15 @@ class FakeBrokers {
                       transport::Reply<protocol::ElectLeadersResponse>) override {}
 
    private:
-    FakeBrokers& all_;
+    FakeLeaders& all_;
     const model::BrokerId id_;
   };
 
   void OnProduceRequest(model::BrokerId broker, protocol::ProduceRequest request,
                         transport::Reply<protocol::ProduceResponse> reply) {
     protocol::ProduceRequest::Partition& sent = request.partitions.at(0);
-    protocol::ProduceResponse::Partition answer{.tp = sent.tp};
+    protocol::ProduceResponse::Partition answer;
+    answer.tp = sent.tp;
     Fault fault;
     std::shared_ptr<OnProduce> on_produce;
     {
@@ -271,7 +279,8 @@ class FakeBrokers {
     protocol::MetadataResponse response;
     response.brokers = runtime_->bootstrap;
     for (const std::string& name : *request.topics) {
-      protocol::MetadataResponse::Topic topic{.name = name};
+      protocol::MetadataResponse::Topic topic;
+      topic.name = name;
       const auto found = topics_.find(name);
       if (found == topics_.end()) {
         topic.error = model::ErrorCode::kUnknownTopicOrPartition;
@@ -303,4 +312,4 @@ class FakeBrokers {
 
 }  // namespace kafkalite::client
 
-#endif  // KAFKALITE_CLIENT_FAKE_BROKERS_H_
+#endif  // KAFKALITE_CLIENT_FAKE_LEADERS_H_
