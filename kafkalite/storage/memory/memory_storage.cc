@@ -99,6 +99,11 @@ class MemoryLog final : public Log {
  private:
   // The first batch that ends after `offset`.
   std::deque<Batch>::const_iterator Find(Offset offset) const {
+    // Followers and tailing readers ask for the last batch: no search then.
+    if (data_->batches.empty() || data_->batches.back().header.next_offset() <= offset) {
+      return data_->batches.end();
+    }
+    if (data_->batches.back().header.base_offset <= offset) return data_->batches.end() - 1;
     return std::partition_point(
         data_->batches.begin(), data_->batches.end(),
         [offset](const Batch& batch) { return batch.header.next_offset() <= offset; });
