@@ -301,7 +301,9 @@ TEST(ClusterLifetimeTest, EverythingMayGoInAnyOrderWithRequestsInFlight) {
     ASSERT_TRUE(consumer->AssignTopic("t").ok());
     std::atomic<int> reports{0};
     for (int i = 0; i < 1000; ++i) {
-      if (i == 500) ASSERT_TRUE(cluster->Pause(2).ok());
+      if (i == 500) {
+        ASSERT_TRUE(cluster->Pause(2).ok());
+      }
       producer->Send({.topic = "t", .value = "v"},
                      [&reports](const absl::StatusOr<RecordMetadata>&) { ++reports; });
     }
@@ -380,8 +382,8 @@ TEST(ClusterLifetimeTest, ManyThreadsUseOneClusterWhileBrokersComeAndGo) {
     ASSERT_TRUE(cluster->Restart(broker).ok());
     for (int p = 0; p < 2; ++p) {
       for (int n = 0; n < 1000; ++n) {
-        if (cluster->FindTopic("t")->Describe()->partitions[static_cast<size_t>(p)].isr.size() == 3)
-          break;
+        const auto description = cluster->FindTopic("t")->Describe();
+        if (description->partitions[static_cast<size_t>(p)].isr.size() == 3) break;
         std::this_thread::sleep_for(milliseconds(5));
       }
     }
