@@ -101,7 +101,8 @@ class Cluster {
   // that does not allow it.
 
   // As kill -9 and the loss of its machine: it answers nothing, and what it had in memory is gone.
-  // The others notice after ClusterOptions::kill_detection.
+  // The others notice after ClusterOptions::kill_detection, and elect afterwards: Describe may show
+  // the old leaders for a while after this returned.
   absl::Status Kill(int32_t broker);
   // It leaves in order and keeps its logs for its restart.
   absl::Status Shutdown(int32_t broker);
