@@ -73,10 +73,12 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
       return kNoBatch;
     if (seals_at_once_) [[unlikely]]
       return kUncommon;
+    const size_t begin = batch->builder->body_bytes();
     const int32_t index =
         batch->builder->TryAppend(format::kNoTimestamp, record.key, record.value, {});
     if (index < 0) [[unlikely]]
       return kUncommon;
+    PrefetchAhead(*batch, begin);
     if (callback != nullptr) {
       batch->callbacks.push_back(std::move(*callback));
       batch->callback_indexes.push_back(index);
@@ -141,6 +143,18 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
     kWaiting,   // for metadata, a pause or an identity
     kClosed,
   };
+
+  // The next lock waits until this record's bytes have reached the cache, so a buffer that has left
+  // it would cost a trip to memory per record. Fetches, for writing, the bytes of a few records on.
+  static void PrefetchAhead(const SendBatch& batch, size_t begin) {
+    constexpr size_t kAhead = 1024, kLine = 64;
+    // As numbers: a pointer may not be moved past the end of its buffer, an address may.
+    const auto bytes = reinterpret_cast<uintptr_t>(batch.bytes) + kAhead;
+    const uintptr_t end = bytes + batch.builder->body_bytes();
+    for (uintptr_t at = bytes + begin; at < end; at += kLine) {
+      __builtin_prefetch(reinterpret_cast<const char*>(at), /*write=*/1);
+    }
+  }
 
   void SealOpen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

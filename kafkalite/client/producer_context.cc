@@ -73,7 +73,9 @@ std::unique_ptr<SendBatch> ProducerContext::Prepare(size_t limit_bytes, int64_t 
     wall_millis = wall_millis_ + (now - wall_read_) / std::chrono::milliseconds(1);
   }
   if (batch == nullptr) batch = std::make_unique<SendBatch>();
-  batch->builder.emplace(runtime().pool->Allocate(limit_bytes), limit_bytes, wall_millis);
+  base::Ref<base::Buffer> buffer = runtime().pool->Allocate(limit_bytes);
+  batch->bytes = buffer->data();
+  batch->builder.emplace(std::move(buffer), limit_bytes, wall_millis);
   batch->result = base::MakeRef<BatchResult>(wall_millis);
   batch->result->AddRef(SendBatch::kTicketReferences);
   batch->own_size = own_size;

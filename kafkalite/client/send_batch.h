@@ -29,6 +29,7 @@ struct SendBatch {
 
   // While it is open.
   std::optional<format::BatchBuilder> builder;  // until it is sent first
+  const char* bytes = nullptr;                  // what it writes to
   base::Ref<BatchResult> result;
   uint32_t tickets = 0;
   bool own_size = false;  // for one record that is larger than the batch size
