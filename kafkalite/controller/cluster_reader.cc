@@ -67,6 +67,7 @@ void ClusterReader::Read(absl::AnyInvocable<void(bool)> done) {
   if (dirty.brokers) ReadBrokers();
   if (dirty.topics) ReadTopics();
   for (const std::string& topic : dirty.topic) ReadTopic(topic);
+  for (const std::string& topic : dirty.config) ReadConfig(topic);
   for (const TopicPartition& tp : dirty.state) ReadState(tp);
   if (dirty.isr_changes) ReadIsrChanges();
   // A deletion is of a topic that has been read: after the topics.
@@ -177,6 +178,8 @@ void ClusterReader::OnTopic(const std::string& topic, const GetResult& result) {
   if (result.code != Code::kOk) return;  // deleted: whoever did it has taken it off the view
   const auto assignment = coordination::TopicAssignment::Parse(paths::Topic(topic), result.data);
   if (!assignment.ok()) return;
+  // Read again only when its own watch says so: a node that is read twice has two watches.
+  if (!view_.topics.contains(topic)) ReadConfig(topic);
   TopicView& view = view_.topics[topic];
   view.creation_id = result.stat.creation_id;
   view.assignment_version = result.stat.version;
@@ -190,14 +193,13 @@ void ClusterReader::OnTopic(const std::string& topic, const GetResult& result) {
     }
     if (is_new) ReadState({topic, number});
   }
-  ReadConfig(topic);
 }
 
 void ClusterReader::ReadConfig(const std::string& topic) {
   Begin();
   session_->Get(
       paths::TopicConfig(topic),
-      WatchFor([](Dirty& dirty, const std::string& name) { dirty.topic.insert(name); }, topic),
+      WatchFor([](Dirty& dirty, const std::string& name) { dirty.config.insert(name); }, topic),
       InStrand([topic](ClusterReader& self, const GetResult& result) {
         self.OnConfig(topic, result);
         self.End();
@@ -206,7 +208,7 @@ void ClusterReader::ReadConfig(const std::string& topic) {
 
 void ClusterReader::OnConfig(const std::string& topic, const GetResult& result) {
   if (Unreachable(result.code)) {
-    dirty_.topic.insert(topic);
+    dirty_.config.insert(topic);
     ok_ = false;
     return;
   }

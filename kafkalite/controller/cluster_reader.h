@@ -23,11 +23,13 @@ struct Dirty {
   bool topics = false;
   bool deletions = false;
   bool isr_changes = false;
-  std::set<std::string> topic;
+  std::set<std::string> topic;   // its assignment
+  std::set<std::string> config;  // of these topics
   std::set<model::TopicPartition> state;
 
   bool any() const {
-    return brokers || topics || deletions || isr_changes || !topic.empty() || !state.empty();
+    return brokers || topics || deletions || isr_changes || !topic.empty() || !config.empty() ||
+           !state.empty();
   }
 };
 
