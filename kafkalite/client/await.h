@@ -1,7 +1,7 @@
 // File: await.h
 //
 // Waits for an asynchronous answer, on any executor: how the public, blocking calls are made of the
-// calls below them.
+// calls below them. Reports run meanwhile, as in every PublicCall.
 //
 //   absl::StatusOr<int> n = Await<int>(executor, deadline, [&](auto reply) { Ask(reply); });
 
@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "kafkalite/base/completion.h"
 #include "kafkalite/base/executor.h"
+#include "kafkalite/client/public_call.h"
 
 namespace kafkalite::client {
 
@@ -31,7 +32,7 @@ absl::StatusOr<T> Await(base::Executor& executor, base::Time deadline, Start sta
     state->result = std::move(result);
     state->done.Signal();
   });
-  const absl::Status waited = executor.BlockUntil(state->done, deadline);
+  const absl::Status waited = PublicCall::Block(executor, state->done, deadline);
   if (!waited.ok()) return waited;
   return std::move(state->result);
 }
@@ -40,7 +41,7 @@ absl::StatusOr<T> Await(base::Executor& executor, base::Time deadline, Start sta
 inline absl::Status Sleep(base::Executor& executor, base::Duration duration) {
   base::Completion never;
   const absl::Status waited =
-      executor.BlockUntil(never, base::SaturatingAdd(executor.clock().Now(), duration));
+      PublicCall::Block(executor, never, base::SaturatingAdd(executor.clock().Now(), duration));
   return absl::IsDeadlineExceeded(waited) ? absl::OkStatus() : waited;
 }
 
