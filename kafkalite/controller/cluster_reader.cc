@@ -95,12 +95,17 @@ void ClusterReader::ReadBrokers() {
                          return std::find(result.names.begin(), result.names.end(), name) ==
                                 result.names.end();
                        });
-                       if (self.view_.brokers.size() != before) ++self.view_.revision;
+                       if (self.view_.brokers.size() != before) self.OnBrokersChanged();
                        for (const std::string& name : result.names) {
                          if (const auto broker = ParseBrokerId(name)) self.ReadBroker(*broker);
                        }
                        self.End();
                      }));
+}
+
+void ClusterReader::OnBrokersChanged() {
+  ++view_.revision;
+  view_.all_unplanned = true;
 }
 
 void ClusterReader::ReadBroker(BrokerId broker) {
@@ -130,7 +135,7 @@ void ClusterReader::OnBroker(BrokerId broker, const GetResult& result) {
   BrokerView& fresh = view_.brokers[broker];
   fresh = BrokerView();
   fresh.incarnation = registration->incarnation;
-  ++view_.revision;
+  OnBrokersChanged();
   if (!bounced) return;
   for (auto& [name, topic] : view_.topics) {
     for (auto& [number, partition] : topic.partitions) {
@@ -189,7 +194,7 @@ void ClusterReader::OnTopic(const std::string& topic, const GetResult& result) {
     const bool is_new = partition.replicas.empty();
     if (partition.replicas != replicas) {
       partition.replicas = replicas;
-      view_.Touch(partition);
+      view_.Touch({topic, number}, partition);
     }
     if (is_new) ReadState({topic, number});
   }
@@ -222,7 +227,7 @@ void ClusterReader::OnConfig(const std::string& topic, const GetResult& result) 
   view.overrides = node->config;
   if (view.config == *config) return;
   view.config = *config;
-  for (auto& [number, partition] : view.partitions) view_.Touch(partition);
+  for (auto& [number, partition] : view.partitions) view_.Touch({topic, number}, partition);
 }
 
 void ClusterReader::ReadState(const TopicPartition& tp) {
@@ -249,7 +254,7 @@ void ClusterReader::OnState(const TopicPartition& tp, const GetResult& result) {
   if (partition->second.version == result.stat.version) return;
   partition->second.state = *state;
   partition->second.version = result.stat.version;
-  view_.Touch(partition->second);
+  view_.Touch(tp, partition->second);
 }
 
 void ClusterReader::ReadDeletions() {
@@ -263,15 +268,13 @@ void ClusterReader::ReadDeletions() {
                          return self.End();
                        }
                        for (const std::string& name : result.names) {
-                         const auto found = self.view_.topics.find(name);
-                         if (found == self.view_.topics.end()) {
+                         if (!self.view_.topics.contains(name)) {
                            // Nothing to delete: take the request away.
                            self.session_->Commit(
                                {coordination::Operation::Delete(paths::DeleteTopic(name))},
                                [](const coordination::CommitResult&) {});
-                         } else if (!found->second.deleting) {
-                           found->second.deleting = true;
-                           found->second.deleted_at = ++self.view_.revision;
+                         } else if (!self.view_.deletions.contains(name)) {
+                           self.view_.deletions[name] = ++self.view_.revision;
                          }
                        }
                        self.End();

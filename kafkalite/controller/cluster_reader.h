@@ -71,6 +71,7 @@ class ClusterReader : public std::enable_shared_from_this<ClusterReader> {
   void ReadDeletions();
   void ReadIsrChanges();
 
+  void OnBrokersChanged();
   void OnBroker(model::BrokerId broker, const coordination::GetResult& result);
   void OnTopic(const std::string& topic, const coordination::GetResult& result);
   void OnConfig(const std::string& topic, const coordination::GetResult& result);

@@ -42,17 +42,34 @@ struct TopicView {
   model::ConfigMap overrides;
   model::TopicConfig config;
   std::map<model::PartitionId, PartitionView> partitions;
-  bool deleting = false;
-  uint64_t deleted_at = 0;  // the revision that told the brokers
 };
 
 struct ClusterView {
   std::map<model::BrokerId, BrokerView> brokers;  // those that live
   std::map<std::string, TopicView> topics;
+  // The topics that are being deleted, and the revision that told the brokers.
+  std::map<std::string, uint64_t> deletions;
   // Counts the news that brokers have to hear of.
   uint64_t revision = 0;
+  // Each partition by its revision, so that what is new is found without a look at what is not.
+  std::map<uint64_t, model::TopicPartition> news;
+  // What the next plan looks at: some partitions, or every one because a broker came or went.
+  std::set<model::TopicPartition> unplanned;
+  bool all_unplanned = true;
 
-  void Touch(PartitionView& partition) { partition.revision = ++revision; }
+  // `partition`, which is `tp`, has changed: brokers have to hear of it, and the plan may differ.
+  void Touch(const model::TopicPartition& tp, PartitionView& partition) {
+    news.erase(partition.revision);
+    partition.revision = ++revision;
+    news.emplace(revision, tp);
+    unplanned.insert(tp);
+  }
+  // The topic is no longer in coordination.
+  void Erase(const std::string& topic) {
+    for (const auto& [number, partition] : topics[topic].partitions) news.erase(partition.revision);
+    topics.erase(topic);
+    deletions.erase(topic);
+  }
 };
 
 // The name of the log that a broker makes for a partition: one registration makes a log of one

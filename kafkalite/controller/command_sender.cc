@@ -60,28 +60,26 @@ transport::ClusterStateUpdate CommandSender::MakeUpdate(const Receiver& receiver
   update.broker_incarnation = receiver.incarnation;
   update.full = !receiver.told_all;
   for (const auto& [id, broker] : view_.brokers) update.live_brokers.push_back(id);
-  for (const auto& [name, topic] : view_.topics) {
-    if (topic.deleting) {
-      if (update.full || topic.deleted_at > receiver.acknowledged) {
-        update.deleted_topics.push_back(name);
-      }
-      continue;
-    }
-    for (const auto& [number, partition] : topic.partitions) {
-      if (!partition.state) continue;
-      if (!update.full && partition.revision <= receiver.acknowledged) continue;
-      update.partitions.push_back({.tp = {name, number},
-                                   .topic_creation_id = topic.creation_id,
-                                   .leader = partition.state->leader,
-                                   .leader_epoch = partition.state->leader_epoch,
-                                   .controller_epoch = partition.state->controller_epoch,
-                                   .replicas = partition.replicas,
-                                   .isr = partition.state->isr,
-                                   .log_ids = partition.state->log_ids,
-                                   .state_version = partition.version,
-                                   .config = topic.config,
-                                   .overrides = topic.overrides});
-    }
+  for (const auto& [name, deleted_at] : view_.deletions) {
+    if (update.full || deleted_at > receiver.acknowledged) update.deleted_topics.push_back(name);
+  }
+  auto news = update.full ? view_.news.begin() : view_.news.upper_bound(receiver.acknowledged);
+  for (; news != view_.news.end(); ++news) {
+    const model::TopicPartition& tp = news->second;
+    const TopicView& topic = view_.topics.at(tp.topic);
+    const PartitionView& partition = topic.partitions.at(tp.partition);
+    if (!partition.state || view_.deletions.contains(tp.topic)) continue;
+    update.partitions.push_back({.tp = tp,
+                                 .topic_creation_id = topic.creation_id,
+                                 .leader = partition.state->leader,
+                                 .leader_epoch = partition.state->leader_epoch,
+                                 .controller_epoch = partition.state->controller_epoch,
+                                 .replicas = partition.replicas,
+                                 .isr = partition.state->isr,
+                                 .log_ids = partition.state->log_ids,
+                                 .state_version = partition.version,
+                                 .config = topic.config,
+                                 .overrides = topic.overrides});
   }
   return update;
 }
@@ -145,6 +143,7 @@ void CommandSender::OnAnswer(BrokerId broker, uint64_t number, uint64_t revision
     if (viewed != view_.brokers.end() && viewed->second.incarnation == receiver.incarnation) {
       viewed->second.reported = true;
       viewed->second.logs = std::move(answer->log_ids);
+      view_.all_unplanned = true;
     }
   }
   outcome_(Outcome::kAcknowledged);

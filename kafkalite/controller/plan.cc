@@ -172,14 +172,27 @@ std::optional<StateWrite> Mend(const Case& c, model::ControllerEpoch controller_
 
 std::vector<StateWrite> Plan(const ClusterView& view, model::ControllerEpoch controller_epoch) {
   std::vector<StateWrite> writes;
-  for (const auto& [name, topic] : view.topics) {
-    if (topic.deleting) continue;
-    for (const auto& [number, partition] : topic.partitions) {
-      const TopicPartition tp{name, number};
-      if (auto write = Mend(Case(view, tp, topic, partition), controller_epoch)) {
-        writes.push_back(*std::move(write));
+  const auto plan = [&](const TopicPartition& tp, const TopicView& topic,
+                        const PartitionView& partition) {
+    if (auto write = Mend(Case(view, tp, topic, partition), controller_epoch)) {
+      writes.push_back(*std::move(write));
+    }
+  };
+  if (view.all_unplanned) {
+    for (const auto& [name, topic] : view.topics) {
+      if (view.deletions.contains(name)) continue;
+      for (const auto& [number, partition] : topic.partitions) {
+        plan({name, number}, topic, partition);
       }
     }
+    return writes;
+  }
+  for (const TopicPartition& tp : view.unplanned) {
+    const auto topic = view.topics.find(tp.topic);
+    if (topic == view.topics.end() || view.deletions.contains(tp.topic)) continue;
+    const auto partition = topic->second.partitions.find(tp.partition);
+    if (partition == topic->second.partitions.end()) continue;
+    plan(tp, topic->second, partition->second);
   }
   return writes;
 }

@@ -23,10 +23,11 @@ struct StateWrite {
   int32_t expected_version = -1;
 };
 
-// What is wrong with the present states, mended: new partitions get their first state, partitions
-// whose leader is gone a new one from the ISR, dead members leave the ISR. Nobody is elected whose
-// log is not the one with which it joined (rule 24), nor before it has said what logs it has; the
-// last member of an ISR stays in it. Every write raises the leader epoch.
+// What is wrong with the states of the view's unplanned partitions, mended: new partitions get
+// their first state, partitions whose leader is gone a new one from the ISR, dead members leave the
+// ISR. Nobody is elected whose log is not the one with which it joined (rule 24), nor before it has
+// said what logs it has; the last member of an ISR stays in it. Every write raises the leader
+// epoch.
 std::vector<StateWrite> Plan(const ClusterView& view, model::ControllerEpoch controller_epoch);
 
 // An election somebody asked for. The error, or kNone with the write.

@@ -436,7 +436,7 @@ TEST_F(PlanTest, ANewPartitionWithoutALivingReplicaWaits) {
 }
 
 TEST_F(PlanTest, ATopicBeingDeletedIsLeftAlone) {
-  topic().deleting = true;
+  view_.deletions["t"] = 1;
   Die(1);
   EXPECT_EQ(Outcome(), "-");
 }

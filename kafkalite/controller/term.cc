@@ -91,6 +91,8 @@ void Term::Round() {
     return;
   }
   std::vector<StateWrite> writes = Plan(view_, options_.epoch);
+  view_.all_unplanned = false;
+  view_.unplanned.clear();
   if (!writes.empty()) {
     Write(std::move(writes), [self = shared_from_this()] { self->Round(); });
     return;
@@ -164,22 +166,24 @@ void Term::OnWritten(const std::vector<StateWrite>& writes, size_t creations,
   for (size_t i = 0; i < writes.size(); ++i) {
     const StateWrite& write = writes[i];
     if (result.code != Code::kOk) {
-      // Changed by its leader, or nobody knows: look again.
+      // Changed by its leader, or nobody knows: look again, and also if nothing has changed.
       reader_->dirty().state.insert(write.tp);
+      view_.unplanned.insert(write.tp);
       continue;
     }
     PartitionView& partition = view_.topics[write.tp.topic].partitions[write.tp.partition];
     partition.state = write.state;
     partition.version = write.expected_version < 0 ? 0 : result.results[creations + i].version;
     partition.bounced.clear();
-    view_.Touch(partition);
+    view_.Touch(write.tp, partition);
   }
 }
 
 // A topic whose replicas are all deleted goes from the tree. True if a commit is under way.
 bool Term::FinishDeletion() {
-  for (const auto& [name, topic] : view_.topics) {
-    if (!topic.deleting || !sender_->AcknowledgedByAll(topic.deleted_at)) continue;
+  for (const auto& [name, deleted_at] : view_.deletions) {
+    if (!sender_->AcknowledgedByAll(deleted_at)) continue;
+    const TopicView& topic = view_.topics.at(name);
     const bool all_live =
         std::all_of(topic.partitions.begin(), topic.partitions.end(), [&](const auto& p) {
           return std::all_of(p.second.replicas.begin(), p.second.replicas.end(),
@@ -203,7 +207,7 @@ bool Term::FinishDeletion() {
     session_->Commit(std::move(operations),
                      OnAnswer([name = name](Term& self, const CommitResult& result) {
                        if (result.code == Code::kOk) {
-                         self.view_.topics.erase(name);
+                         self.view_.Erase(name);
                          return self.Round();
                        }
                        if (result.code == Code::kBadVersion) return self.Depose();

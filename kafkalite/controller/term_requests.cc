@@ -170,11 +170,11 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
                        ResultCallback callback) {
   const absl::Status name = model::ValidateTopicName(topic.name);
   if (!name.ok()) return callback(ErrorCode::kInvalidTopic, std::string(name.message()));
-  if (const auto found = view_.topics.find(topic.name); found != view_.topics.end()) {
-    return callback(
-        ErrorCode::kTopicAlreadyExists,
-        Cat("Topic '", topic.name,
-            found->second.deleting ? "' is marked for deletion." : "' already exists."));
+  if (view_.topics.contains(topic.name)) {
+    return callback(ErrorCode::kTopicAlreadyExists,
+                    Cat("Topic '", topic.name,
+                        view_.deletions.contains(topic.name) ? "' is marked for deletion."
+                                                             : "' already exists."));
   }
   for (const auto& [existing, view] : view_.topics) {
     if (!model::TopicNamesCollide(existing, topic.name)) continue;
@@ -221,18 +221,18 @@ void Term::DeleteTopics(protocol::DeleteTopicsRequest request,
 }
 
 void Term::DeleteTopic(const std::string& topic, base::Duration timeout, ResultCallback callback) {
-  const auto found = view_.topics.find(topic);
-  if (found == view_.topics.end()) {
+  if (!view_.topics.contains(topic)) {
     return callback(ErrorCode::kUnknownTopicOrPartition,
                     Cat("Topic '", topic, "' does not exist."));
   }
   // Done, too, when only dead brokers still have to delete their replicas.
   auto gone = [this, topic] {
-    const auto found = view_.topics.find(topic);
-    return found == view_.topics.end() ||
-           (found->second.deleting && sender_->AcknowledgedByAll(found->second.deleted_at));
+    if (!view_.topics.contains(topic)) return true;
+    const auto deletion = view_.deletions.find(topic);
+    return deletion != view_.deletions.end() && sender_->AcknowledgedByAll(deletion->second);
   };
-  if (found->second.deleting) return WaitFor(std::move(gone), timeout, std::move(callback));
+  if (view_.deletions.contains(topic))
+    return WaitFor(std::move(gone), timeout, std::move(callback));
   CommitAndWait(
       {Operation::Create(paths::DeleteTopic(topic), "")}, timeout,
       [this] { reader_->dirty().deletions = true; }, std::move(gone), std::move(callback));
@@ -259,7 +259,7 @@ void Term::CreatePartitions(protocol::CreatePartitionsRequest request,
 void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
                          base::Duration timeout, ResultCallback callback) {
   const auto found = view_.topics.find(topic.name);
-  if (found == view_.topics.end() || found->second.deleting) {
+  if (found == view_.topics.end() || view_.deletions.contains(topic.name)) {
     return callback(ErrorCode::kUnknownTopicOrPartition,
                     Cat("Topic '", topic.name, "' does not exist."));
   }

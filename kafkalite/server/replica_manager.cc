@@ -50,12 +50,13 @@ void ReplicaManager::Apply(std::shared_ptr<replication::PartitionHost> host,
   std::vector<std::shared_ptr<Partition>> deleted;
   {
     base::MutexLock lock(mu_);
-    std::erase_if(partitions_, [&](const auto& entry) {
-      const auto& topics = update.deleted_topics;
-      if (std::find(topics.begin(), topics.end(), entry.first.topic) == topics.end()) return false;
-      deleted.push_back(entry.second);
-      return true;
-    });
+    for (const std::string& topic : update.deleted_topics) {
+      auto entry = partitions_.lower_bound({topic, model::PartitionId(0)});
+      while (entry != partitions_.end() && entry->first.topic == topic) {
+        deleted.push_back(entry->second);
+        entry = partitions_.erase(entry);
+      }
+    }
   }
   auto left = std::make_shared<std::atomic<size_t>>(deleted.size() + 1);
   auto finish = [left, done = std::make_shared<base::Task>(std::move(done))] {
