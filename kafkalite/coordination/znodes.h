@@ -3,16 +3,16 @@
 // Kafka's tree: where its nodes are and what their data says, as Kafka 2.0 leaves it. kafkalite
 // adds fields of its own, which Kafka's tools ignore, and nodes below /kafkalite.
 //
-//   session->Get(paths::Topic("t"), nullptr, [](GetResult result) {
-//     absl::StatusOr<TopicAssignment> topic = TopicAssignment::Parse(paths::Topic("t"),
-//     result.data);
+//   const std::string path = paths::Topic("t");
+//   session->Get(path, {}, [path](GetResult result) {
+//     absl::StatusOr<TopicAssignment> topic = TopicAssignment::Parse(path, result.data);
 //   });
 //
 // Each struct has
-//   Format()           the node's data, with the fields in the order in which Kafka 2.0 writes
-//   them; Parse(path, data)  INVALID_ARGUMENT if it is not such data: the message names the path,
-//   the field
-//                      and what is wrong with it. Fields that are not known are ignored.
+//
+//   Format()           the node's data, with the fields in the order in which Kafka 2.0 writes them
+//   Parse(path, data)  INVALID_ARGUMENT if it is not such data: the message names the path, the
+//                      field and what is wrong with it. Fields that are not known are ignored.
 //
 // Thread safety: none needed, these are values.
 
