@@ -22,7 +22,7 @@ constexpr base::Duration kFetchGrace = std::chrono::milliseconds(500);
 // Between tries to learn what became of an ISR write.
 constexpr base::Duration kRereadPause = std::chrono::milliseconds(50);
 // A producer that has not appended for this long is forgotten (Kafka's producer.id.expiration.ms).
-constexpr int64_t kProducerExpirationMillis = 24 * 3600 * 1000LL;
+constexpr base::Duration kProducerExpiration = std::chrono::hours(24);
 constexpr base::Duration kExpiryInterval = std::chrono::minutes(1);
 
 }  // namespace
@@ -32,9 +32,10 @@ std::shared_ptr<Partition> Partition::Open(std::shared_ptr<PartitionHost> host,
                                            std::unique_ptr<storage::Log> log) {
   EpochCache epochs;
   ProducerState producers;
+  const base::Time now = host->executor().clock().Now();
   log->ForEachHeader([&](const format::BatchHeader& header) {
     epochs.Assign(header.leader_epoch, header.base_offset);
-    producers.Appended(header);
+    producers.Appended(header, now);
   });
   ReplicaCore core({.self = host->self(), .lag_time_max = options.lag_time_max}, log->id(),
                    {log->start_offset(), log->end_offset()}, std::move(epochs));
@@ -95,7 +96,8 @@ void Partition::DoApply(transport::PartitionUpdate update) {
     case ReplicaCore::Transition::kBecameFollower:
       StopLeading();
       if (kMutantTruncateToHighWatermark) {
-        Truncate({ReplicaCore::FetchAction::Kind::kTruncateSuffix, core_.high_watermark()});
+        Truncate({ReplicaCore::FetchAction::Kind::kTruncateSuffix, core_.high_watermark()})
+            .IgnoreError();
       }
       leader_channel_ = host_->Peer(core_.leader());
       fetch_pause_ = base::Duration::zero();
@@ -182,7 +184,7 @@ AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& e
   if (!appended.ok()) {
     return {.error = ErrorCode::kStorageError, .message = std::string(appended.message())};
   }
-  producers_.Appended(batch.header);
+  producers_.Appended(batch.header, Now());
   end = batch.header.next_offset();
   return {.base_offset = batch.header.base_offset, .log_start_offset = log_->start_offset()};
 }
@@ -274,8 +276,11 @@ void Partition::AnswerFetch(WaitingFetch fetch) {
                   .max_bytes = static_cast<size_t>(std::max(fetch.request.max_bytes, 0))});
   if (batches.ok()) {
     response.batches = *std::move(batches);
-  } else {
+  } else if (absl::IsOutOfRange(batches.status())) {
     response.error = ErrorCode::kOffsetOutOfRange;  // the log's start has moved meanwhile
+  } else {
+    // Not out of range: a follower would drop everything that it has.
+    response.error = ErrorCode::kStorageError;
   }
   fetch.reply(std::move(response));
 }
@@ -407,7 +412,11 @@ void Partition::Read(const ReadRequest& request, ReadCallback callback) {
       } else if (request.fetch_offset < result.high_watermark) {
         auto batches = self->log_->Read(request.fetch_offset, {.max_offset = result.high_watermark,
                                                                .max_bytes = request.max_bytes});
-        if (batches.ok()) result.batches = *std::move(batches);
+        if (batches.ok()) {
+          result.batches = *std::move(batches);
+        } else {
+          result.error = ErrorCode::kStorageError;
+        }
       }
     }
     callback(std::move(result));
@@ -517,7 +526,10 @@ void Partition::OnFetched(uint64_t number, model::LeaderEpoch epoch,
       return;
     case Kind::kTruncateSuffix:
     case Kind::kRestartAt:
-      Truncate(action);
+      if (!Truncate(action).ok()) {
+        FetchLater();
+        return;
+      }
       break;
     case Kind::kAppend:
       if (!AppendFetched(*response)) {
@@ -537,12 +549,13 @@ bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
       // An emptied log may end amid a batch of the leader's: it begins anew with that batch
       // (KAFKA-6975).
       if (log_->start_offset() < log_->end_offset()) return false;
-      Truncate({ReplicaCore::FetchAction::Kind::kRestartAt, first});
+      if (!Truncate({ReplicaCore::FetchAction::Kind::kRestartAt, first}).ok()) return false;
     }
     if (!log_->Append(response.batches).ok()) return false;
+    const base::Time now = Now();
     for (const format::Batch& batch : response.batches) {
       core_.ObserveEpoch(batch.header.leader_epoch, batch.header.base_offset);
-      producers_.Appended(batch.header);
+      producers_.Appended(batch.header, now);
     }
   }
   Effects effects;
@@ -552,21 +565,24 @@ bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
   return true;
 }
 
-void Partition::Truncate(const ReplicaCore::FetchAction& action) {
-  // A memory log does not fail; what a file log's failure means comes with it.
+absl::Status Partition::Truncate(const ReplicaCore::FetchAction& action) {
+  absl::Status status;
   if (action.kind == ReplicaCore::FetchAction::Kind::kRestartAt) {
-    (void)log_->TruncateSuffix(log_->start_offset());
-    (void)log_->TruncatePrefix(action.offset);
-    (void)log_->TruncateSuffix(action.offset);
+    status.Update(log_->TruncateSuffix(log_->start_offset()));
+    status.Update(log_->TruncatePrefix(action.offset));
+    status.Update(log_->TruncateSuffix(action.offset));
   } else {
-    (void)log_->TruncateSuffix(action.offset);
+    status.Update(log_->TruncateSuffix(action.offset));
   }
+  // Whatever was done of it: the rest agrees with what the log holds now.
+  const base::Time now = Now();
   producers_.Clear();
-  log_->ForEachHeader([this](const format::BatchHeader& header) {
+  log_->ForEachHeader([&](const format::BatchHeader& header) {
     strand_.AssertInside();
-    producers_.Appended(header);
+    producers_.Appended(header, now);
   });
   core_.Truncated({log_->start_offset(), log_->end_offset()});
+  return status;
 }
 
 // --- Both ---------------------------------------------------------------------------------------
@@ -601,8 +617,7 @@ void Partition::Tick() {
     self->Retain(/*by_time=*/true);
     if (now >= self->next_expiry_) {
       self->next_expiry_ = now + kExpiryInterval;
-      self->producers_.Expire(self->host_->executor().clock().WallMillis() -
-                              kProducerExpirationMillis);
+      self->producers_.Expire(now - kProducerExpiration);
     }
   });
 }

@@ -195,7 +195,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   bool AppendFetched(const transport::ReplicaFetchResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  void Truncate(const ReplicaCore::FetchAction& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  absl::Status Truncate(const ReplicaCore::FetchAction& action)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   ReplicaSnapshot TakeSnapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void Retain(bool by_time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);

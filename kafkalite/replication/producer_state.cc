@@ -45,23 +45,22 @@ ProducerState::Verdict ProducerState::Check(const format::BatchHeader& header) c
   return {.error = model::ErrorCode::kOutOfOrderSequenceNumber};
 }
 
-void ProducerState::Appended(const format::BatchHeader& header) {
+void ProducerState::Appended(const format::BatchHeader& header, base::Time now) {
   if (header.producer_id == model::kNoProducerId) return;
   Producer& producer = producers_[header.producer_id];
   if (header.producer_epoch != producer.epoch) {
     producer.epoch = header.producer_epoch;
     producer.count = 0;
   }
-  producer.last_timestamp = std::max(producer.last_timestamp, header.max_timestamp);
+  producer.last_append = now;
   producer.window[producer.count % kWindow] = {header.base_sequence, header.last_sequence(),
                                                header.base_offset, header.last_offset()};
   // Keep the count small for ever without losing "how many are in the window".
   if (++producer.count >= 2 * kWindow * 1000) producer.count -= kWindow * 1000;
 }
 
-void ProducerState::Expire(int64_t timestamp) {
-  absl::erase_if(producers_,
-                 [&](const auto& entry) { return entry.second.last_timestamp < timestamp; });
+void ProducerState::Expire(base::Time time) {
+  absl::erase_if(producers_, [&](const auto& entry) { return entry.second.last_append < time; });
 }
 
 }  // namespace kafkalite::replication

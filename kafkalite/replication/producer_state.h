@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
+#include "kafkalite/base/clock.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/model/ids.h"
@@ -37,13 +38,15 @@ class ProducerState {
   Verdict Check(const format::BatchHeader& header) const;
 
   // After an append, at a leader or a follower; whatever the leader accepted counts (KAFKA-6003).
-  void Appended(const format::BatchHeader& header);
+  // `now` counts for expiry, and not the records' timestamps, which are the application's: who
+  // writes down what is long past has not stopped writing.
+  void Appended(const format::BatchHeader& header, base::Time now);
 
   // Forgets everything, to be rebuilt by Appended() in the log's order.
   void Clear() { producers_.clear(); }
 
-  // Forgets producers whose last batch is older than `timestamp`.
-  void Expire(int64_t timestamp);
+  // Forgets producers whose last batch was appended before `time`.
+  void Expire(base::Time time);
 
   size_t size() const { return producers_.size(); }
 
@@ -56,7 +59,7 @@ class ProducerState {
   };
   struct Producer {
     int16_t epoch = -1;
-    int64_t last_timestamp = -1;
+    base::Time last_append;
     uint32_t count = 0;  // of batches ever remembered; the window is the last kWindow of them
     std::array<Remembered, kWindow> window;
   };

@@ -1,5 +1,6 @@
 #include "kafkalite/replication/producer_state.h"
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -45,24 +46,26 @@ int64_t DuplicateAt(const ProducerState& state, const format::BatchHeader& heade
   return verdict.duplicate ? verdict.duplicate->base_offset.value() : -1;
 }
 
+base::Time At(int64_t seconds) { return base::Time(std::chrono::seconds(seconds)); }
+
 // One batch of one record after another, sequences and offsets from 0 on.
 ProducerState AfterBatches(int count) {
   ProducerState state;
-  for (int i = 0; i < count; ++i) state.Appended(Make(i, 1, i));
+  for (int i = 0; i < count; ++i) state.Appended(Make(i, 1, i), At(0));
   return state;
 }
 
 TEST(ProducerStateTest, BatchesWithoutAProducerIdAreAlwaysNew) {
   ProducerState state;
   const auto plain = Make(-1, 3, 0, -1, -1);
-  state.Appended(plain);
+  state.Appended(plain, At(0));
   EXPECT_TRUE(IsNew(state, plain));
   EXPECT_EQ(state.size(), 0u);
 }
 
 TEST(ProducerStateTest, TheNextSequenceIsNewAndGapsAreRefused) {
   ProducerState state;
-  state.Appended(Make(0, 3));
+  state.Appended(Make(0, 3), At(0));
   EXPECT_TRUE(IsNew(state, Make(3, 2)));
   EXPECT_EQ(Error(state, Make(4, 2)), ErrorCode::kOutOfOrderSequenceNumber);
   EXPECT_EQ(Error(state, Make(1, 2)), ErrorCode::kOutOfOrderSequenceNumber);
@@ -72,8 +75,8 @@ TEST(ProducerStateTest, TheNextSequenceIsNewAndGapsAreRefused) {
 
 TEST(ProducerStateTest, ADuplicateIsAnsweredWithTheFirstOnesOffsets) {
   ProducerState state;
-  state.Appended(Make(0, 3, 100));
-  state.Appended(Make(3, 2, 103));
+  state.Appended(Make(0, 3, 100), At(0));
+  state.Appended(Make(3, 2, 103), At(0));
   const auto verdict = state.Check(Make(0, 3));
   ASSERT_TRUE(verdict.duplicate.has_value());
   EXPECT_EQ(verdict.error, ErrorCode::kNone);
@@ -105,14 +108,14 @@ TEST(ProducerStateTest, FewerThanFiveBatchesAreAllRemembered) {
 
 TEST(ProducerStateTest, SequencesWrapToZero) {
   ProducerState state;
-  state.Appended(Make(kMaxSequence - 1, 2));  // ends at the largest
+  state.Appended(Make(kMaxSequence - 1, 2), At(0));  // ends at the largest
   EXPECT_TRUE(IsNew(state, Make(0, 1)));
   EXPECT_EQ(Error(state, Make(1, 1)), ErrorCode::kOutOfOrderSequenceNumber);
 }
 
 TEST(ProducerStateTest, ABatchMayWrapWithinItself) {
   ProducerState state;
-  state.Appended(Make(kMaxSequence - 1, 5, 70));  // max-1, max, 0, 1, 2
+  state.Appended(Make(kMaxSequence - 1, 5, 70), At(0));  // max-1, max, 0, 1, 2
   EXPECT_EQ(DuplicateAt(state, Make(kMaxSequence - 1, 5)), 70);
   EXPECT_TRUE(IsNew(state, Make(3, 1)));
   EXPECT_EQ(Error(state, Make(0, 1)), ErrorCode::kOutOfOrderSequenceNumber);
@@ -120,18 +123,18 @@ TEST(ProducerStateTest, ABatchMayWrapWithinItself) {
 
 TEST(ProducerStateTest, AnOldEpochIsFenced) {
   ProducerState state;
-  state.Appended(Make(0, 1, 0, /*epoch=*/3));
+  state.Appended(Make(0, 1, 0, /*epoch=*/3), At(0));
   EXPECT_EQ(Error(state, Make(1, 1, 0, /*epoch=*/2)), ErrorCode::kInvalidProducerEpoch);
   EXPECT_EQ(Error(state, Make(0, 1, 0, /*epoch=*/2)), ErrorCode::kInvalidProducerEpoch);
 }
 
 TEST(ProducerStateTest, ANewEpochBeginsAtZeroAndForgetsTheOldOnesBatches) {
   ProducerState state;
-  state.Appended(Make(0, 1, 10));
-  state.Appended(Make(1, 1, 11));
+  state.Appended(Make(0, 1, 10), At(0));
+  state.Appended(Make(1, 1, 11), At(0));
   EXPECT_EQ(Error(state, Make(2, 1, 0, /*epoch=*/1)), ErrorCode::kOutOfOrderSequenceNumber);
   EXPECT_TRUE(IsNew(state, Make(0, 1, 0, /*epoch=*/1))) << "no duplicate of the old epoch's";
-  state.Appended(Make(0, 1, 12, /*epoch=*/1));
+  state.Appended(Make(0, 1, 12, /*epoch=*/1), At(0));
   EXPECT_EQ(DuplicateAt(state, Make(0, 1, 0, /*epoch=*/1)), 12);
   EXPECT_TRUE(IsNew(state, Make(1, 1, 0, /*epoch=*/1))) << "the old epoch had that one too";
   EXPECT_EQ(Error(state, Make(2, 1, 0, /*epoch=*/1)), ErrorCode::kOutOfOrderSequenceNumber);
@@ -142,7 +145,7 @@ TEST(ProducerStateTest, Rule21_CheckingChangesNothing) {
   ProducerState state;
   EXPECT_TRUE(IsNew(state, Make(0, 1)));
   EXPECT_EQ(state.size(), 0u);
-  state.Appended(Make(0, 1));
+  state.Appended(Make(0, 1), At(0));
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(IsNew(state, Make(1, 1)));
   EXPECT_TRUE(IsNew(state, Make(0, 1, 0, /*epoch=*/5)));
   EXPECT_TRUE(IsNew(state, Make(1, 1))) << "the new epoch was only looked at";
@@ -151,10 +154,10 @@ TEST(ProducerStateTest, Rule21_CheckingChangesNothing) {
 TEST(ProducerStateTest, Rule21_AFollowerTakesWhatTheLeaderSendsWithoutKnowingThePast) {
   // KAFKA-6003: retention dropped the batches before it, or they came while it was away.
   ProducerState state;
-  state.Appended(Make(500, 2, 30, /*epoch=*/4));
+  state.Appended(Make(500, 2, 30, /*epoch=*/4), At(0));
   EXPECT_EQ(DuplicateAt(state, Make(500, 2, 0, /*epoch=*/4)), 30);
   EXPECT_TRUE(IsNew(state, Make(502, 1, 0, /*epoch=*/4)));
-  state.Appended(Make(900, 1, 40, /*epoch=*/4));  // a gap, but the leader accepted it
+  state.Appended(Make(900, 1, 40, /*epoch=*/4), At(0));  // a gap, but the leader accepted it
   EXPECT_TRUE(IsNew(state, Make(901, 1, 0, /*epoch=*/4)));
 }
 
@@ -164,27 +167,23 @@ TEST(ProducerStateTest, AProducerThatIsNotKnownMayBeginAnywhere) {
 
 TEST(ProducerStateTest, ProducersDoNotMeet) {
   ProducerState state;
-  state.Appended(Make(0, 1, 0, 0, /*producer=*/1));
-  state.Appended(Make(0, 2, 1, 0, /*producer=*/2));
+  state.Appended(Make(0, 1, 0, 0, /*producer=*/1), At(0));
+  state.Appended(Make(0, 2, 1, 0, /*producer=*/2), At(0));
   EXPECT_TRUE(IsNew(state, Make(1, 1, 0, 0, 1)));
   EXPECT_TRUE(IsNew(state, Make(2, 1, 0, 0, 2)));
   EXPECT_EQ(state.size(), 2u);
 }
 
-TEST(ProducerStateTest, ExpiryForgetsByTheYoungestRecord) {
+TEST(ProducerStateTest, ExpiryForgetsByTheLastAppendWhateverTheRecordsSay) {
   ProducerState state;
-  auto old = Make(0, 1, 0, 0, 1);
-  old.max_timestamp = 100;
   auto young = Make(0, 1, 1, 0, 2);
-  young.max_timestamp = 200;
-  state.Appended(old);
-  state.Appended(young);
-  auto back = Make(1, 1, 2, 0, 2);
-  back.max_timestamp = 50;
-  state.Appended(back);
-  state.Expire(100);
+  young.max_timestamp = 5;  // long past
+  state.Appended(Make(0, 1, 0, 0, 1), At(100));
+  state.Appended(young, At(150));
+  state.Appended(Make(1, 1, 2, 0, 2), At(200));
+  state.Expire(At(100));
   EXPECT_EQ(state.size(), 2u);
-  state.Expire(200);
+  state.Expire(At(200));
   EXPECT_EQ(state.size(), 1u);
   EXPECT_TRUE(IsNew(state, Make(9, 1, 0, 0, 1)));
   EXPECT_FALSE(IsNew(state, Make(9, 1, 0, 0, 2)));
@@ -195,7 +194,8 @@ TEST(ProducerStateTest, ExpiryForgetsByTheYoungestRecord) {
 TEST(ProducerStateTest, RebuildingFromTheLogGivesTheSameVerdicts) {
   const ProducerState first = AfterBatches(12);
   ProducerState rebuilt;
-  for (int i = 7; i < 12; ++i) rebuilt.Appended(Make(i, 1, i));  // only the log's tail is left
+  for (int i = 7; i < 12; ++i)
+    rebuilt.Appended(Make(i, 1, i), At(0));  // only the log's tail is left
   for (int i = 0; i < 15; ++i) {
     EXPECT_EQ(first.Check(Make(i, 1)).error, rebuilt.Check(Make(i, 1)).error) << i;
     EXPECT_EQ(DuplicateAt(first, Make(i, 1)), DuplicateAt(rebuilt, Make(i, 1))) << i;

@@ -12,7 +12,9 @@
 // Lifetime: destroying a log keeps what it holds in its storage.
 // What survives a crash: what the storage says; after Sync's callback with OK, everything before
 // its offset, on storage that outlives the process.
-// Errors: after a callback with an error the log takes no more appends; its partition moves.
+// Errors: OUT_OF_RANGE and RESOURCE_EXHAUSTED as each call says, and nothing has changed. Any other
+// one is the storage's own failure, which clients and followers hear as KAFKA_STORAGE_ERROR, and
+// try again.
 
 #ifndef KAFKALITE_STORAGE_LOG_H_
 #define KAFKALITE_STORAGE_LOG_H_
