@@ -208,16 +208,16 @@ absl::StatusOr<std::shared_ptr<server::BrokerServer>> ClusterCore::Take(int32_t 
 absl::Status ClusterCore::Kill(int32_t broker) {
   KL_ASSIGN_OR_RETURN(const auto server, Take(broker, BrokerState::kKilled));
   network_->Resume(Node(broker));  // a dead process is not a paused one
-  const auto expire = [coordination = coordination_, broker] {
-    coordination->ExpireClient(broker);
-  };
   if (options_.kill_detection.count() > 0) {
-    coordination_->DisownClient(broker);
-    executor_->PostAt(executor_->clock().Now() + options_.kill_detection, expire);
+    executor_->PostAt(
+        executor_->clock().Now() + options_.kill_detection,
+        [coordination = coordination_, sessions = coordination_->DisownClient(broker)] {
+          for (const uint64_t session : sessions) coordination->ExpireSession(session);
+        });
     server->Stop();
   } else {
     server->Stop();
-    expire();  // where its own goodbye was lost on a link
+    coordination_->ExpireClient(broker);  // where its own goodbye was lost on a link
   }
   return absl::OkStatus();
 }
@@ -238,6 +238,7 @@ absl::Status ClusterCore::Restart(int32_t broker) {
   std::shared_ptr<server::BrokerServer> server;
   {
     base::MutexLock lock(mu_);
+    KL_RETURN_IF_ERROR(CheckOpen());  // Stop() takes the lock after saying that it is closed
     Slot& slot = brokers_[broker];
     if (slot.server != nullptr) {
       return absl::FailedPreconditionError(

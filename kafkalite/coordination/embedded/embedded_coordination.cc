@@ -48,7 +48,9 @@ std::unique_ptr<Session> EmbeddedCoordination::Connect(const SessionOptions& opt
 
 void EmbeddedCoordination::ExpireSession(uint64_t id) { server_->ExpireSession(id); }
 void EmbeddedCoordination::ExpireClient(int32_t client) { server_->ExpireClient(client); }
-void EmbeddedCoordination::DisownClient(int32_t client) { server_->DisownClient(client); }
+std::vector<uint64_t> EmbeddedCoordination::DisownClient(int32_t client) {
+  return server_->DisownClient(client);
+}
 size_t EmbeddedCoordination::session_count() const { return server_->session_count(); }
 
 }  // namespace kafkalite::coordination

@@ -46,8 +46,8 @@ class EmbeddedCoordination final : public Coordination {
   void ExpireClient(int32_t client);
 
   // The client's process is about to die: its sessions stay, until they expire, although letting go
-  // of them in this process says goodbye.
-  void DisownClient(int32_t client);
+  // of them in this process says goodbye. Which ones: a later process of the client has others.
+  std::vector<uint64_t> DisownClient(int32_t client);
 
   size_t session_count() const;
 

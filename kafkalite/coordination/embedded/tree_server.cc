@@ -154,11 +154,15 @@ void TreeServer::ExpireSession(uint64_t session) {
   Deliver();
 }
 
-void TreeServer::DisownClient(int32_t client) {
+std::vector<uint64_t> TreeServer::DisownClient(int32_t client) {
+  std::vector<uint64_t> disowned;
   base::MutexLock lock(mu_);
   for (auto& [id, session] : sessions_) {
-    if (session.address->client == client) session.disowned = true;
+    if (session.address->client != client || session.disowned) continue;
+    session.disowned = true;
+    disowned.push_back(id);
   }
+  return disowned;
 }
 
 void TreeServer::ExpireClient(int32_t client) {

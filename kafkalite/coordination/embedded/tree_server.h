@@ -42,7 +42,7 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
 
   // End sessions as if they had been silent for too long. Their ephemerals are gone on return.
   void ExpireSession(uint64_t session);
-  void DisownClient(int32_t client);
+  std::vector<uint64_t> DisownClient(int32_t client);
   void ExpireClient(int32_t client);
 
   size_t session_count() const;
