@@ -15,6 +15,8 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,12 +109,21 @@ class Term : public std::enable_shared_from_this<Term> {
                      ResultCallback callback);
   void Elect(const model::TopicPartition& tp, protocol::ElectionType type, base::Duration timeout,
              ResultCallback callback);
-  // Commits, guarded by the reign; on success waits for `done`.
-  void CommitAndWait(std::vector<coordination::Operation> operations, base::Duration timeout,
-                     std::function<void()> on_success, std::function<bool()> done,
-                     ResultCallback callback);
+  struct Change {
+    std::vector<coordination::Operation> operations;
+    std::function<void()> look;  // marks as dirty what it changes
+    std::function<bool()> done;  // see Waiter
+    // The tree was not what the view says; it is being looked at.
+    std::function<void(ResultCallback)> on_conflict;
+  };
+  // Commits, guarded by the reign; on success waits until it is done.
+  void CommitAndWait(Change change, base::Duration timeout, ResultCallback callback);
+  // Runs `f` when the view is what the tree was at this call, or later.
+  void AfterReading(base::Duration timeout, std::function<void()> f, ResultCallback callback);
   void WaitFor(std::function<bool()> done, base::Duration timeout, ResultCallback callback);
   void AnswerWaiters();
+  // A topic, or one that is being created.
+  std::optional<std::string> NameCollidingWith(const std::string& topic) const;
   bool TopicIsReady(const std::string& topic, size_t partitions) const;
   std::vector<model::BrokerId> LiveBrokers() const;
 
@@ -130,6 +141,8 @@ class Term : public std::enable_shared_from_this<Term> {
   bool in_round_ = false;
   uint64_t next_waiter_ = 1;
   std::list<Waiter> waiters_;
+  // Topics whose creation is under way: they may not be in the view yet.
+  std::set<std::string> creating_;
 };
 
 }  // namespace kafkalite::controller

@@ -92,27 +92,45 @@ bool Term::TopicIsReady(const std::string& topic, size_t partitions) const {
   return sender_->AcknowledgedByAll(revision);
 }
 
-void Term::CommitAndWait(std::vector<Operation> operations, base::Duration timeout,
-                         std::function<void()> on_success, std::function<bool()> done,
-                         ResultCallback callback) {
+void Term::CommitAndWait(Change change, base::Duration timeout, ResultCallback callback) {
+  std::vector<Operation> operations = std::move(change.operations);
   operations.insert(operations.begin(),
                     Operation::Check(paths::kControllerEpoch, options_.epoch_version));
   session_->Commit(
       std::move(operations),
-      OnAnswer([timeout, on_success = std::move(on_success), done = std::move(done), callback](
+      OnAnswer([timeout, change = std::move(change), callback = std::move(callback)](
                    Term& self, const CommitResult& result) mutable {
-        if (result.code == Code::kOk) {
-          on_success();
-          self.WaitFor(std::move(done), timeout, std::move(callback));
-          return self.Kick();
-        }
         if (result.code == Code::kBadVersion && result.results[0].code == Code::kBadVersion) {
           callback(ErrorCode::kNotController, "");
           return self.Depose();
         }
-        callback(ErrorCode::kRequestTimedOut,
-                 Cat("coordination answered ", coordination::ToString(result.code)));
+        change.look();  // also if nobody knows whether it was written
+        switch (result.code) {
+          case Code::kOk:
+            self.WaitFor(std::move(change.done), timeout, std::move(callback));
+            break;
+          case Code::kNodeExists:
+          case Code::kNoNode:
+          case Code::kBadVersion:
+            change.on_conflict(std::move(callback));
+            break;
+          default:
+            callback(ErrorCode::kRequestTimedOut,
+                     Cat("coordination answered ", coordination::ToString(result.code)));
+        }
+        self.Kick();
       }));
+}
+
+void Term::AfterReading(base::Duration timeout, std::function<void()> f, ResultCallback callback) {
+  WaitFor([] { return true; }, timeout,
+          [f = std::move(f), callback = std::move(callback)](ErrorCode error, std::string message) {
+            if (error == ErrorCode::kNone) {
+              f();
+            } else {
+              callback(error, std::move(message));
+            }
+          });
 }
 
 // --- Create -------------------------------------------------------------------------------------
@@ -170,16 +188,15 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
                        ResultCallback callback) {
   const absl::Status name = model::ValidateTopicName(topic.name);
   if (!name.ok()) return callback(ErrorCode::kInvalidTopic, std::string(name.message()));
-  if (view_.topics.contains(topic.name)) {
+  if (view_.topics.contains(topic.name) || creating_.contains(topic.name)) {
     return callback(ErrorCode::kTopicAlreadyExists,
                     Cat("Topic '", topic.name,
                         view_.deletions.contains(topic.name) ? "' is marked for deletion."
                                                              : "' already exists."));
   }
-  for (const auto& [existing, view] : view_.topics) {
-    if (!model::TopicNamesCollide(existing, topic.name)) continue;
+  if (const auto collides = NameCollidingWith(topic.name)) {
     return callback(ErrorCode::kInvalidTopic,
-                    Cat("Topic '", topic.name, "' collides with existing topics: ", existing));
+                    Cat("Topic '", topic.name, "' collides with existing topics: ", *collides));
   }
   const auto config = model::ParseTopicConfig(topic.config);
   if (!config.ok()) {
@@ -194,12 +211,33 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
   }
   const coordination::ConfigNode node{topic.config};
   const size_t partitions = assignment->replicas.size();
+  creating_.insert(topic.name);
   CommitAndWait(
-      {Operation::Create(paths::TopicConfig(topic.name), node.Format()),
-       Operation::Create(paths::Topic(topic.name), assignment->Format())},
-      timeout, [this] { reader_->dirty().topics = true; },
-      [this, name = topic.name, partitions] { return TopicIsReady(name, partitions); },
-      std::move(callback));
+      {.operations = {Operation::Create(paths::TopicConfig(topic.name), node.Format()),
+                      Operation::Create(paths::Topic(topic.name), assignment->Format())},
+       .look = [this] { reader_->dirty().topics = true; },
+       .done = [this, name = topic.name, partitions] { return TopicIsReady(name, partitions); },
+       // Created by somebody who does not ask the controller.
+       .on_conflict =
+           [name = topic.name](const ResultCallback& callback) {
+             callback(ErrorCode::kTopicAlreadyExists, Cat("Topic '", name, "' already exists."));
+           }},
+      timeout,
+      [this, name = topic.name, callback = std::move(callback)](ErrorCode error,
+                                                                std::string message) {
+        creating_.erase(name);
+        callback(error, std::move(message));
+      });
+}
+
+std::optional<std::string> Term::NameCollidingWith(const std::string& topic) const {
+  for (const auto& [existing, view] : view_.topics) {
+    if (model::TopicNamesCollide(existing, topic)) return existing;
+  }
+  for (const std::string& name : creating_) {
+    if (model::TopicNamesCollide(name, topic)) return name;
+  }
+  return std::nullopt;
 }
 
 // --- Delete -------------------------------------------------------------------------------------
@@ -233,9 +271,15 @@ void Term::DeleteTopic(const std::string& topic, base::Duration timeout, ResultC
   };
   if (view_.deletions.contains(topic))
     return WaitFor(std::move(gone), timeout, std::move(callback));
-  CommitAndWait(
-      {Operation::Create(paths::DeleteTopic(topic), "")}, timeout,
-      [this] { reader_->dirty().deletions = true; }, std::move(gone), std::move(callback));
+  CommitAndWait({.operations = {Operation::Create(paths::DeleteTopic(topic), "")},
+                 .look = [this] { reader_->dirty().deletions = true; },
+                 .done = gone,
+                 // Somebody else has asked for the same.
+                 .on_conflict =
+                     [this, gone, timeout](ResultCallback callback) {
+                       WaitFor(gone, timeout, std::move(callback));
+                     }},
+                timeout, std::move(callback));
 }
 
 // --- More partitions ----------------------------------------------------------------------------
@@ -307,9 +351,18 @@ void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
   }
   const auto total = static_cast<size_t>(topic.total);
   CommitAndWait(
-      {Operation::Set(paths::Topic(topic.name), assignment.Format(), view.assignment_version)},
-      timeout, [this, name = topic.name] { reader_->dirty().topic.insert(name); },
-      [this, name = topic.name, total] { return TopicIsReady(name, total); }, std::move(callback));
+      {.operations = {Operation::Set(paths::Topic(topic.name), assignment.Format(),
+                                     view.assignment_version)},
+       .look = [this, name = topic.name] { reader_->dirty().topic.insert(name); },
+       .done = [this, name = topic.name, total] { return TopicIsReady(name, total); },
+       .on_conflict =
+           [this, topic, timeout](const ResultCallback& callback) {
+             AfterReading(
+                 timeout,
+                 [this, topic, timeout, callback] { AddPartitions(topic, timeout, callback); },
+                 callback);
+           }},
+      timeout, std::move(callback));
 }
 
 // --- Elections ----------------------------------------------------------------------------------
@@ -341,15 +394,24 @@ void Term::Elect(const model::TopicPartition& tp, protocol::ElectionType type,
   AppendOperations(plan.write, operations);
   const model::LeaderEpoch epoch = plan.write.state.leader_epoch;
   CommitAndWait(
-      std::move(operations), timeout, [this, tp] { reader_->dirty().state.insert(tp); },
-      [this, tp, epoch] {
-        const auto topic = view_.topics.find(tp.topic);
-        if (topic == view_.topics.end()) return true;
-        const PartitionView& partition = topic->second.partitions[tp.partition];
-        return partition.state && partition.state->leader_epoch >= epoch &&
-               sender_->AcknowledgedByAll(partition.revision);
-      },
-      std::move(callback));
+      {.operations = std::move(operations),
+       .look = [this, tp] { reader_->dirty().state.insert(tp); },
+       .done =
+           [this, tp, epoch] {
+             const auto topic = view_.topics.find(tp.topic);
+             if (topic == view_.topics.end()) return true;
+             const PartitionView& partition = topic->second.partitions[tp.partition];
+             return partition.state && partition.state->leader_epoch >= epoch &&
+                    sender_->AcknowledgedByAll(partition.revision);
+           },
+       .on_conflict =
+           [this, tp, type, timeout](const ResultCallback& callback) {
+             AfterReading(
+                 timeout,
+                 [this, tp, type, timeout, callback] { Elect(tp, type, timeout, callback); },
+                 callback);
+           }},
+      timeout, std::move(callback));
 }
 
 }  // namespace kafkalite::controller
