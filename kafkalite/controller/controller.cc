@@ -36,6 +36,7 @@ auto Controller::OnAnswer(F f) {
 void Controller::Start(std::shared_ptr<coordination::Session> session) {
   strand_.Run([self = shared_from_this(), session = std::move(session)]() mutable {
     self->strand_.AssertInside();
+    if (self->closed_) return;
     self->EndTerm();
     ++self->candidacy_;
     self->session_ = std::move(session);
@@ -50,6 +51,14 @@ void Controller::Stop() {
     ++self->candidacy_;
     self->session_.reset();
   });
+}
+
+void Controller::Close() {
+  strand_.Run([self = shared_from_this()] {
+    self->strand_.AssertInside();
+    self->closed_ = true;
+  });
+  Stop();
 }
 
 std::shared_ptr<Term> Controller::term() {
@@ -145,6 +154,7 @@ void Controller::Win(const TermOptions& options) {
       if (self->session_ != nullptr) self->LookLater();
     });
   });
+  EndTerm();  // two looks may have found the same victory
   {
     base::MutexLock lock(mu_);
     term_ = term;

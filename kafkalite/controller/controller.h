@@ -4,7 +4,7 @@
 // is. Whoever creates the ephemeral /controller is; the same commit raises /controller_epoch
 // (rule 12, KAFKA-6082).
 //
-// Thread safety: any thread. Lifetime: shared; Stop() ends it.
+// Thread safety: any thread. Lifetime: shared; Close() ends it.
 
 #ifndef KAFKALITE_CONTROLLER_CONTROLLER_H_
 #define KAFKALITE_CONTROLLER_CONTROLLER_H_
@@ -26,8 +26,10 @@ class Controller : public std::enable_shared_from_this<Controller> {
 
   // The broker is registered under this session: be a candidate. Ends an earlier candidacy.
   void Start(std::shared_ptr<coordination::Session> session);
-  // The session is over, or the broker stops.
+  // The session is over.
   void Stop();
+  // The broker stops: later calls of Start() do nothing.
+  void Close();
 
   // The present term; null unless this broker is the controller.
   std::shared_ptr<Term> term();
@@ -48,6 +50,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   // Counts candidacies: answers to an earlier one do not count.
   uint64_t candidacy_ ABSL_GUARDED_BY(strand_) = 0;
   std::shared_ptr<coordination::Session> session_ ABSL_GUARDED_BY(strand_);
+  bool closed_ ABSL_GUARDED_BY(strand_) = false;
 
   base::Mutex mu_;
   std::shared_ptr<Term> term_ ABSL_GUARDED_BY(mu_);

@@ -29,7 +29,7 @@ void BrokerHost::SetRegistered(std::shared_ptr<coordination::Session> session,
                                model::Incarnation incarnation) {
   incarnation_.store(incarnation.value(), std::memory_order_release);
   base::MutexLock lock(mu_);
-  session_ = std::move(session);
+  if (!stopped()) session_ = std::move(session);
 }
 
 void BrokerHost::SetUnregistered() {

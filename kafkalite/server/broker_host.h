@@ -43,7 +43,7 @@ class BrokerHost final : public replication::PartitionHost,
   void SetRegistered(std::shared_ptr<coordination::Session> session,
                      model::Incarnation incarnation);
   void SetUnregistered();
-  // No timer runs any more.
+  // No timer runs any more, and a session that comes late is not taken.
   void Stop();
   bool stopped() const { return stopped_.load(std::memory_order_acquire); }
 

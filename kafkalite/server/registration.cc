@@ -86,15 +86,17 @@ void Registration::MakeTree() {
   creations.push_back(Operation::Create(
       paths::kControllerEpoch, coordination::FormatControllerEpoch(model::ControllerEpoch(0))));
   creations.push_back(Operation::Create(paths::Incarnation(options_.broker), ""));
-  // One by one: most of them exist, unless this is the cluster's first broker ever. A session's
-  // operations happen in order, so the last answer is the one to wait for.
+  // One by one: most of them exist, unless this is the cluster's first broker ever. Answers come in
+  // order.
+  const auto lost = std::make_shared<bool>(false);
   for (size_t i = 0; i < creations.size(); ++i) {
     const bool last = i + 1 == creations.size();
     session_->Commit({std::move(creations[i])},
-                     OnAnswer([last](Registration& self, const CommitResult& result) {
+                     OnAnswer([last, lost](Registration& self, const CommitResult& result) {
                        self.strand_.AssertInside();
+                       *lost |= result.code != Code::kOk && result.code != Code::kNodeExists;
                        if (!last) return;
-                       if (result.code == Code::kOk || result.code == Code::kNodeExists) {
+                       if (!*lost) {
                          self.ReadIncarnation();
                        } else if (result.code != Code::kSessionExpired) {
                          self.Retry();

@@ -94,16 +94,7 @@ class FetchOperation final : public replication::HighWatermarkListener,
   // Registering tells at once when the HW has moved since the read, so nothing is missed.
   void Wait(const std::vector<Part>& parts) {
     const auto self = shared_from_this();
-    if (timer_ == base::TimerId::kNone) {
-      timer_ = timers_.network.PostAt(timers_.node,
-                                      timers_.executor.clock().Now() + request_.max_wait, [self] {
-                                        {
-                                          base::MutexLock lock(self->mu_);
-                                          self->timed_out_ = true;
-                                        }
-                                        self->OnHighWatermark();
-                                      });
-    }
+    StartTimer();
     for (size_t i = 0; i < partitions_.size(); ++i) {
       const auto& wanted = request_.partitions[i];
       const model::Offset next = parts[i].batches.empty()
@@ -113,8 +104,26 @@ class FetchOperation final : public replication::HighWatermarkListener,
     }
   }
 
+  void StartTimer() {
+    const base::Time due = timers_.executor.clock().Now() + request_.max_wait;
+    base::MutexLock lock(mu_);  // the timer may run before PostAt has returned
+    if (timer_ != base::TimerId::kNone) return;
+    timer_ = timers_.network.PostAt(timers_.node, due, [self = shared_from_this()] {
+      {
+        base::MutexLock lock(self->mu_);
+        self->timed_out_ = true;
+      }
+      self->OnHighWatermark();
+    });
+  }
+
   void Answer(std::vector<Part> parts, int64_t bytes) {
-    if (timer_ != base::TimerId::kNone) timers_.executor.Cancel(timer_);
+    base::TimerId timer;
+    {
+      base::MutexLock lock(mu_);
+      timer = timer_;
+    }
+    if (timer != base::TimerId::kNone) timers_.executor.Cancel(timer);
     // Over the request's limit: batches go from the last partitions first, never the first batch.
     for (size_t i = parts.size(); i > 0 && bytes > request_.max_bytes; --i) {
       auto& batches = parts[i - 1].batches;
@@ -131,8 +140,8 @@ class FetchOperation final : public replication::HighWatermarkListener,
   const protocol::FetchRequest request_;
   transport::Reply<protocol::FetchResponse> reply_;
   std::vector<std::shared_ptr<Partition>> partitions_;
-  base::TimerId timer_ = base::TimerId::kNone;  // by whoever reads
   base::Mutex mu_;
+  base::TimerId timer_ ABSL_GUARDED_BY(mu_) = base::TimerId::kNone;
   bool waiting_ ABSL_GUARDED_BY(mu_) = false;
   bool timed_out_ ABSL_GUARDED_BY(mu_) = false;
 };
