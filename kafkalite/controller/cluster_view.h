@@ -24,6 +24,8 @@ struct BrokerView {
   // What it said of its logs after its first full update; until then nobody knows.
   bool reported = false;
   std::map<model::TopicPartition, model::LogId> logs;
+  // The replicas that it could not open, as of its last acknowledgement.
+  std::set<model::TopicPartition> offline;
 };
 
 struct PartitionView {
@@ -64,9 +66,19 @@ struct ClusterView {
     news.emplace(revision, tp);
     unplanned.insert(tp);
   }
-  // The topic is no longer in coordination.
+  void TouchIfKnown(const model::TopicPartition& tp) {
+    const auto topic = topics.find(tp.topic);
+    if (topic == topics.end()) return;
+    const auto partition = topic->second.partitions.find(tp.partition);
+    if (partition != topic->second.partitions.end()) Touch(tp, partition->second);
+  }
+  // The topic is no longer in coordination, and its logs are deleted: another one of its name has
+  // logs of its own.
   void Erase(const std::string& topic) {
-    for (const auto& [number, partition] : topics[topic].partitions) news.erase(partition.revision);
+    for (const auto& [number, partition] : topics[topic].partitions) {
+      news.erase(partition.revision);
+      for (auto& [id, broker] : brokers) broker.logs.erase({topic, number});
+    }
     topics.erase(topic);
     deletions.erase(topic);
   }

@@ -15,6 +15,8 @@ constexpr base::Duration kFirstPause = std::chrono::microseconds(50);
 constexpr base::Duration kLongestPause = std::chrono::milliseconds(20);
 // A command that was not answered by then is lost on a link, or its broker is paused.
 constexpr base::Duration kAnswerTimeout = std::chrono::seconds(1);
+// Between tries to have a replica opened whose storage failed.
+constexpr base::Duration kOfflinePause = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -131,22 +133,47 @@ void CommandSender::OnAnswer(BrokerId broker, uint64_t number, uint64_t revision
   if (answer->error != ErrorCode::kNone) {
     receiver.pause = std::clamp(receiver.pause * 2, kFirstPause, kLongestPause);
     RetryLater(broker, number, receiver.pause);
-    outcome_(Outcome::kStaleBroker);
+    if (answer->error == ErrorCode::kStaleBrokerEpoch) outcome_(Outcome::kStaleBroker);
     return;
   }
   receiver.under_way = false;
   receiver.pause = base::Duration::zero();
   receiver.acknowledged = revision;
-  if (!receiver.told_all) {
-    receiver.told_all = true;
-    const auto viewed = view_.brokers.find(broker);
-    if (viewed != view_.brokers.end() && viewed->second.incarnation == receiver.incarnation) {
+  const bool first = !std::exchange(receiver.told_all, true);
+  const auto viewed = view_.brokers.find(broker);
+  if (viewed != view_.brokers.end() && viewed->second.incarnation == receiver.incarnation) {
+    if (first) {
       viewed->second.reported = true;
       viewed->second.logs = std::move(answer->log_ids);
       view_.all_unplanned = true;
     }
+    NoteOffline(viewed->second, std::move(answer->offline));
   }
   outcome_(Outcome::kAcknowledged);
+}
+
+void CommandSender::NoteOffline(BrokerView& broker, std::set<model::TopicPartition> offline) {
+  if (offline != broker.offline) {
+    view_.unplanned.insert(offline.begin(), offline.end());
+    view_.unplanned.insert(broker.offline.begin(), broker.offline.end());
+    broker.offline = std::move(offline);
+  }
+  if (!broker.offline.empty()) TellOfflineLater();
+}
+
+void CommandSender::TellOfflineLater() {
+  if (std::exchange(tells_offline_, true)) return;
+  host_->After(kOfflinePause, [weak = weak_from_this(), strand = strand_] {
+    strand->Run([weak] {
+      const auto self = weak.lock();
+      if (self == nullptr || self->stopped_) return;
+      self->tells_offline_ = false;
+      for (const auto& [id, broker] : self->view_.brokers) {
+        for (const model::TopicPartition& tp : broker.offline) self->view_.TouchIfKnown(tp);
+      }
+      self->SendNews();
+    });
+  });
 }
 
 }  // namespace kafkalite::controller

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 #include "absl/functional/any_invocable.h"
 #include "kafkalite/base/strand.h"
@@ -52,6 +53,8 @@ class CommandSender : public std::enable_shared_from_this<CommandSender> {
   void OnAnswer(model::BrokerId broker, uint64_t number, uint64_t revision,
                 absl::StatusOr<transport::ClusterStateAck>& answer);
   void RetryLater(model::BrokerId broker, uint64_t number, base::Duration pause);
+  void NoteOffline(BrokerView& broker, std::set<model::TopicPartition> offline);
+  void TellOfflineLater();
 
   const std::shared_ptr<base::Strand> strand_;
   const std::shared_ptr<ControllerHost> host_;
@@ -59,6 +62,7 @@ class CommandSender : public std::enable_shared_from_this<CommandSender> {
   const model::ControllerEpoch epoch_;
   absl::AnyInvocable<void(Outcome)> outcome_;
   bool stopped_ = false;
+  bool tells_offline_ = false;  // a timer runs
   std::map<model::BrokerId, Receiver> receivers_;
 };
 

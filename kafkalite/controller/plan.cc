@@ -27,7 +27,7 @@ namespace {
 
 // What a broker can be to a partition.
 enum class Standing {
-  kDead,
+  kDead,     // or without this replica: it could not open it
   kUnknown,  // it lives, but has not said yet what logs it has
   kForeign,  // it lives, with another log than it joined the ISR with
   kGood,
@@ -40,7 +40,10 @@ class Case {
        const PartitionView& partition)
       : view_(view), tp_(tp), topic_(topic), partition_(partition) {}
 
-  bool Lives(BrokerId broker) const { return view_.brokers.contains(broker); }
+  bool Lives(BrokerId broker) const {
+    const auto found = view_.brokers.find(broker);
+    return found != view_.brokers.end() && !found->second.offline.contains(tp_);
+  }
 
   // REQUIRES: Lives(broker).
   LogId LogOf(BrokerId broker) const {
@@ -50,9 +53,8 @@ class Case {
   }
 
   Standing StandingOf(BrokerId broker) const {
-    const auto found = view_.brokers.find(broker);
-    if (found == view_.brokers.end()) return Standing::kDead;
-    if (!found->second.reported) return Standing::kUnknown;
+    if (!Lives(broker)) return Standing::kDead;
+    if (!view_.brokers.at(broker).reported) return Standing::kUnknown;
     const auto joined = partition_.state->log_ids.find(broker);
     const bool same = joined != partition_.state->log_ids.end() && joined->second == LogOf(broker);
     return same ? Standing::kGood : Standing::kForeign;

@@ -72,7 +72,7 @@ void BrokerServer::Stop() {
   }
   listener.reset();
   host_->Stop();
-  controller_->Stop();
+  controller_->Close();
   producer_ids_->Stop();
   registration_->Stop();
   replicas_.Close();
@@ -167,12 +167,16 @@ void BrokerServer::UpdateClusterState(transport::ClusterStateUpdate update,
         }
         self->controller_epoch_ = update.controller_epoch;
         self->metadata_.Apply(update);
-        self->replicas_.Apply(self->host_, update,
-                              [self, full = update.full, reply = std::move(reply)]() mutable {
-                                transport::ClusterStateAck ack;
-                                if (full) ack.log_ids = self->replicas_.LogIds();
-                                reply(std::move(ack));
-                              });
+        self->replicas_.Apply(
+            self->host_, update,
+            [self, full = update.full, reply = std::move(reply)](absl::Status deleted) mutable {
+              transport::ClusterStateAck ack;
+              // To be told again: the topic's name stays taken until then.
+              if (!deleted.ok()) ack.error = ErrorCode::kStorageError;
+              if (full) ack.log_ids = self->replicas_.LogIds();
+              ack.offline = self->replicas_.Offline();
+              reply(std::move(ack));
+            });
       });
 }
 

@@ -1,7 +1,6 @@
 #include "kafkalite/server/replica_manager.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "kafkalite/controller/cluster_view.h"
@@ -20,55 +19,84 @@ std::shared_ptr<Partition> ReplicaManager::Find(const model::TopicPartition& tp)
   return found == partitions_.end() ? nullptr : found->second;
 }
 
+std::shared_ptr<Partition> ReplicaManager::FindOrOpen(
+    const std::shared_ptr<replication::PartitionHost>& host,
+    const transport::PartitionUpdate& news) {
+  base::MutexLock lock(mu_);
+  if (closed_) return nullptr;
+  const auto found = partitions_.find(news.tp);
+  if (found != partitions_.end()) return found->second;
+  auto log =
+      storage_->Open(news.tp, controller::NewLogId(host->incarnation(), news.topic_creation_id));
+  if (!log.ok()) {
+    offline_.insert(news.tp);
+    return nullptr;
+  }
+  offline_.erase(news.tp);
+  return partitions_[news.tp] = Partition::Open(host, news.tp, options_, *std::move(log));
+}
+
 void ReplicaManager::Apply(std::shared_ptr<replication::PartitionHost> host,
-                           const transport::ClusterStateUpdate& update, base::Task done) {
+                           const transport::ClusterStateUpdate& update,
+                           absl::AnyInvocable<void(absl::Status)> done) {
   for (const transport::PartitionUpdate& news : update.partitions) {
-    if (std::find(news.replicas.begin(), news.replicas.end(), host->self()) ==
-        news.replicas.end()) {
-      continue;
-    }
-    std::shared_ptr<Partition> partition;
-    {
-      base::MutexLock lock(mu_);
-      if (closed_) break;
-      std::shared_ptr<Partition>& slot = partitions_[news.tp];
-      if (slot == nullptr) {
-        auto log = storage_->Open(
-            news.tp, controller::NewLogId(host->incarnation(), news.topic_creation_id));
-        if (!log.ok()) {
-          partitions_.erase(news.tp);
-          continue;
-        }
-        slot = Partition::Open(host, news.tp, options_, *std::move(log));
-      }
-      partition = slot;
-    }
-    partition->Apply(news);
+    const auto& replicas = news.replicas;
+    if (std::find(replicas.begin(), replicas.end(), host->self()) == replicas.end()) continue;
+    if (const auto partition = FindOrOpen(host, news)) partition->Apply(news);
+  }
+  if (update.deleted_topics.empty()) {
+    done(absl::OkStatus());
+  } else {
+    Delete(update.deleted_topics, std::move(done));
+  }
+}
+
+namespace {
+
+// Calls back when its last copy is gone, with the first error that was noted.
+class Deletion {
+ public:
+  explicit Deletion(absl::AnyInvocable<void(absl::Status)> done) : done_(std::move(done)) {}
+  ~Deletion() { done_(std::move(status_)); }
+  void Note(const absl::Status& status) {
+    base::MutexLock lock(mu_);
+    status_.Update(status);
   }
 
-  // Logs are deleted once their partitions have let go of them; the last one calls back.
-  std::vector<std::shared_ptr<Partition>> deleted;
-  {
-    base::MutexLock lock(mu_);
-    for (const std::string& topic : update.deleted_topics) {
+ private:
+  base::Mutex mu_;
+  absl::Status status_;
+  absl::AnyInvocable<void(absl::Status)> done_;
+};
+
+}  // namespace
+
+void ReplicaManager::Delete(const std::vector<std::string>& topics,
+                            absl::AnyInvocable<void(absl::Status)> done) {
+  const auto deletion = std::make_shared<Deletion>(std::move(done));
+  std::set<model::TopicPartition> closed_first;
+  for (const std::string& topic : topics) {
+    std::vector<std::shared_ptr<Partition>> open;
+    {
+      base::MutexLock lock(mu_);
       auto entry = partitions_.lower_bound({topic, model::PartitionId(0)});
       while (entry != partitions_.end() && entry->first.topic == topic) {
-        deleted.push_back(entry->second);
+        open.push_back(entry->second);
         entry = partitions_.erase(entry);
       }
+      std::erase_if(offline_, [&](const auto& tp) { return tp.topic == topic; });
+    }
+    for (const auto& partition : open) {
+      closed_first.insert(partition->tp());
+      partition->Close([storage = storage_, tp = partition->tp(), deletion] {
+        deletion->Note(storage->Delete(tp));
+      });
     }
   }
-  auto left = std::make_shared<std::atomic<size_t>>(deleted.size() + 1);
-  auto finish = [left, done = std::make_shared<base::Task>(std::move(done))] {
-    if (left->fetch_sub(1) == 1) (*done)();
-  };
-  for (const auto& partition : deleted) {
-    partition->Close([storage = storage_, tp = partition->tp(), finish] {
-      (void)storage->Delete(tp);  // what cannot be deleted is found by the next full update
-      finish();
-    });
+  for (const auto& [tp, id] : storage_->List()) {
+    const bool goes = std::find(topics.begin(), topics.end(), tp.topic) != topics.end();
+    if (goes && !closed_first.contains(tp)) deletion->Note(storage_->Delete(tp));
   }
-  finish();
 }
 
 std::vector<std::shared_ptr<Partition>> ReplicaManager::All() const {
@@ -82,6 +110,11 @@ std::map<model::TopicPartition, model::LogId> ReplicaManager::LogIds() const {
   std::map<model::TopicPartition, model::LogId> ids;
   for (const auto& [tp, id] : storage_->List()) ids[tp] = id;
   return ids;
+}
+
+std::set<model::TopicPartition> ReplicaManager::Offline() const {
+  base::MutexLock lock(mu_);
+  return offline_;
 }
 
 void ReplicaManager::Tick() {

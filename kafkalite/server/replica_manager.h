@@ -7,10 +7,13 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/replication/partition.h"
 #include "kafkalite/storage/storage.h"
@@ -26,18 +29,27 @@ class ReplicaManager {
   // Null if this broker has no replica of it.
   std::shared_ptr<replication::Partition> Find(const model::TopicPartition& tp) const;
 
-  // Carries out the controller's decisions about this broker's replicas, then calls back. Calls
-  // must not overlap.
+  // Carries out the controller's decisions about this broker's replicas, then calls back: not OK
+  // if a log could not be deleted. Calls must not overlap.
   void Apply(std::shared_ptr<replication::PartitionHost> host,
-             const transport::ClusterStateUpdate& update, base::Task done);
+             const transport::ClusterStateUpdate& update,
+             absl::AnyInvocable<void(absl::Status)> done);
 
   std::map<model::TopicPartition, model::LogId> LogIds() const;
+  // What could not be opened, and has not been told to go since.
+  std::set<model::TopicPartition> Offline() const;
   void Tick();
   // Closes every partition; none is opened afterwards.
   void Close();
 
  private:
   std::vector<std::shared_ptr<replication::Partition>> All() const;
+  // The partition, opened if it is not; null if that failed, or everything is closed.
+  std::shared_ptr<replication::Partition> FindOrOpen(
+      const std::shared_ptr<replication::PartitionHost>& host,
+      const transport::PartitionUpdate& news);
+  // Deletes what the topics have here, also logs of which no partition was opened.
+  void Delete(const std::vector<std::string>& topics, absl::AnyInvocable<void(absl::Status)> done);
 
   const std::shared_ptr<storage::Storage> storage_;
   const replication::Partition::Options options_;
@@ -45,6 +57,7 @@ class ReplicaManager {
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::map<model::TopicPartition, std::shared_ptr<replication::Partition>> partitions_
       ABSL_GUARDED_BY(mu_);
+  std::set<model::TopicPartition> offline_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kafkalite::server

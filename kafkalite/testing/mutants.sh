@@ -8,27 +8,31 @@
 set -u
 cd "$(dirname "$0")/../.."
 seeds=${1:-2000}
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 swarm=bazel-bin/kafkalite/testing/swarm
 failed=0
 
 run() {  # flags...
   ./bazelw build "$@" //kafkalite/testing:swarm >/dev/null 2>&1 || { echo "does not build: $*"; exit 1; }
-  "$swarm" --seeds "$seeds" >/tmp/kafkalite-mutant.$$ 2>&1
+  "$swarm" --seeds "$seeds" >"$output" 2>&1
 }
 
 for mutant in $(grep -o 'ifdef KAFKALITE_MUTANT_[A-Z_]*' kafkalite/replication/mutants.h | cut -d' ' -f2); do
   if run "--copt=-D$mutant"; then
     tests=$(./bazelw test "--copt=-D$mutant" //kafkalite/replication/... 2>/dev/null |
-      grep -o '//[a-z/]*:[a-z_]* *FAILED' | sort -u | tr '\n' ' ')
+      grep -o '//[a-z/]*:[a-z_]* *FAILED in' | sed 's/ *FAILED in//' | sort -u | tr '\n' ' ')
     if [ -n "$tests" ]; then
       echo "caught    $mutant: $tests"
     else
       echo "SURVIVED  $mutant"
       failed=1
     fi
+  elif grep -q violation: "$output"; then
+    echo "caught    $mutant: $(grep -m1 '^seed ' "$output"), $(grep -m1 violation: "$output")"
   else
-    echo "caught    $mutant: $(grep -m1 '^seed ' /tmp/kafkalite-mutant.$$ || tail -1 /tmp/kafkalite-mutant.$$)," \
-      "$(grep -m1 violation: /tmp/kafkalite-mutant.$$)"
+    echo "BROKEN    $mutant: the swarm ended without a verdict: $(tail -1 "$output")"
+    failed=1
   fi
 done
 if run; then
@@ -37,5 +41,4 @@ else
   echo "FALSE ALARM with the right rules"
   failed=1
 fi
-rm -f /tmp/kafkalite-mutant.$$
 exit $failed

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,8 @@ struct ClusterStateAck {
   model::ErrorCode error = model::ErrorCode::kNone;
   // To a full update: the logs that this broker has, by partition.
   std::map<model::TopicPartition, model::LogId> log_ids;
+  // All replicas that it should have and could not open so far. Told again, it tries again.
+  std::set<model::TopicPartition> offline;
 };
 
 class PeerService {
