@@ -57,7 +57,8 @@ enum class Acks {
 struct ProducerOptions {
   // Behaviour.
   Acks acks = Acks::kAll;
-  // In force with acks = kAll only; without it, retries may append a record twice.
+  // In force with acks = kAll only; without it, a retry may append records twice, and behind later
+  // ones.
   bool enable_idempotence = true;
   // From Send until a record is reported, retries included.
   std::chrono::milliseconds delivery_timeout{120000};
