@@ -392,18 +392,16 @@ void Partition::OnIsrReread(int32_t expected_version, const coordination::GetRes
 
 // --- Readers ------------------------------------------------------------------------------------
 
+ErrorCode Partition::CheckReader(model::LeaderEpoch epoch) const {
+  return log_ == nullptr ? ErrorCode::kNotLeaderOrFollower : core_.CheckReader(epoch);
+}
+
 void Partition::Read(const ReadRequest& request, ReadCallback callback) {
   strand_.Run([self = shared_from_this(), request, callback = std::move(callback)]() mutable {
     self->strand_.AssertInside();
     ReadResult result;
-    if (self->log_ == nullptr || self->core_.role() != Role::kLeader) {
-      result.error = ErrorCode::kNotLeaderOrFollower;
-    } else if (request.current_leader_epoch != model::kNoEpoch &&
-               request.current_leader_epoch != self->core_.leader_epoch()) {
-      result.error = request.current_leader_epoch < self->core_.leader_epoch()
-                         ? ErrorCode::kFencedLeaderEpoch
-                         : ErrorCode::kUnknownLeaderEpoch;
-    } else {
+    result.error = self->CheckReader(request.current_leader_epoch);
+    if (result.error == ErrorCode::kNone) {
       result.high_watermark = self->core_.high_watermark();
       result.log_start_offset = self->log_->start_offset();
       const Offset end = self->log_->end_offset();
@@ -458,11 +456,9 @@ void Partition::FindOffset(int64_t timestamp, model::LeaderEpoch current_leader_
                callback = std::move(callback)]() mutable {
     self->strand_.AssertInside();
     OffsetResult result;
-    if (self->log_ == nullptr || self->core_.role() != Role::kLeader) {
-      result.error = ErrorCode::kNotLeaderOrFollower;
-    } else if (current_leader_epoch != model::kNoEpoch &&
-               current_leader_epoch != self->core_.leader_epoch()) {
-      result.error = ErrorCode::kFencedLeaderEpoch;
+    result.error = self->CheckReader(current_leader_epoch);
+    if (result.error != ErrorCode::kNone) {
+      // No more to say.
     } else if (timestamp == protocol::kEarliestTimestamp) {
       result.offset = self->log_->start_offset();
     } else if (result.error = self->core_.CheckLatestOffset(); result.error != ErrorCode::kNone) {

@@ -166,6 +166,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   AppendResult TryAppend(format::Batch& batch, bool acks_all, model::Offset& end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CompleteAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  model::ErrorCode CheckReader(model::LeaderEpoch epoch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void WakeReaders(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void ExpireWaits(base::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 

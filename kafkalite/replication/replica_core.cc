@@ -215,6 +215,12 @@ void ReplicaCore::Tick(base::Time now, Effects& effects) {
   Propose(std::move(proposal), effects);
 }
 
+ErrorCode ReplicaCore::CheckReader(LeaderEpoch epoch) const {
+  if (role_ != Role::kLeader) return ErrorCode::kNotLeaderOrFollower;
+  if (epoch == model::kNoEpoch || epoch == leader_epoch_) return ErrorCode::kNone;
+  return epoch < leader_epoch_ ? ErrorCode::kFencedLeaderEpoch : ErrorCode::kUnknownLeaderEpoch;
+}
+
 ErrorCode ReplicaCore::CheckLatestOffset() const {
   if (role_ != Role::kLeader) return ErrorCode::kNotLeaderOrFollower;
   return high_watermark_ < epoch_start_ ? ErrorCode::kOffsetNotAvailable : ErrorCode::kNone;

@@ -106,6 +106,9 @@ class ReplicaCore {
   // Drops followers that were not caught up for lag_time_max.
   void Tick(base::Time now, Effects& effects);
 
+  // Whether a client that takes `epoch` for the present one may read here (rule 5); kNoEpoch: it
+  // does not say.
+  model::ErrorCode CheckReader(model::LeaderEpoch epoch) const;
   // ListOffsets(latest): kOffsetNotAvailable until the HW reached the epoch's start (rule 10).
   model::ErrorCode CheckLatestOffset() const;
 
