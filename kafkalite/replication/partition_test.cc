@@ -304,6 +304,8 @@ TEST_P(PartitionTest, Rule5_AClientOfAnotherEpochIsRefused) {
   EXPECT_EQ(Read(0, 1).batches.size(), 1u);
   EXPECT_EQ(FindOffset(protocol::kLatestTimestamp, LeaderEpoch(0)).error,
             ErrorCode::kFencedLeaderEpoch);
+  EXPECT_EQ(FindOffset(protocol::kLatestTimestamp, LeaderEpoch(2)).error,
+            ErrorCode::kUnknownLeaderEpoch);
   EXPECT_EQ(FindOffset(protocol::kLatestTimestamp, LeaderEpoch(1)).offset, Offset(1));
 }
 

@@ -1,5 +1,6 @@
-// The rules of replication, told as stories; each test is named after the rule that it would see
-// broken. Rules that only show inside one replica are tested in replication/replica_core_test.cc.
+// The rules of replication, told as stories, each under the number of the rule that it is about.
+// What a single replica, controller or broker must not do is tested beside their code, in
+// replication/{replica_core,partition}_test.cc, controller/term_test.cc and server/.
 
 #include <set>
 
