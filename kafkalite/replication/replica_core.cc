@@ -166,6 +166,12 @@ void ReplicaCore::MaybeExpandIsr(BrokerId broker, const Progress& progress, Effe
   Propose(std::move(proposal), effects);
 }
 
+void ReplicaCore::ExpandIsr(Effects& effects) {
+  for (const auto& [broker, progress] : followers_) {
+    if (progress.end >= Offset(0)) MaybeExpandIsr(broker, progress, effects);
+  }
+}
+
 void ReplicaCore::Propose(IsrProposal proposal, Effects& effects) {
   proposed_ = proposal;
   effects.propose_isr = std::move(proposal);
@@ -177,6 +183,7 @@ void ReplicaCore::IsrConfirmed(int32_t expected_version, int32_t version, Effect
   proposed_.reset();
   state_version_ = version;
   AdvanceHighWatermark(effects);
+  ExpandIsr(effects);
 }
 
 void ReplicaCore::IsrRefused(int32_t expected_version, Effects& effects) {
@@ -192,6 +199,7 @@ void ReplicaCore::IsrRefused(int32_t expected_version, Effects& effects) {
   }
   proposed_.reset();
   AdvanceHighWatermark(effects);
+  ExpandIsr(effects);
 }
 
 void ReplicaCore::IsrReread(int32_t expected_version, const StoredState& stored, Effects& effects) {
@@ -200,6 +208,7 @@ void ReplicaCore::IsrReread(int32_t expected_version, const StoredState& stored,
   isr_ = stored.isr;
   state_version_ = stored.version;
   AdvanceHighWatermark(effects);
+  ExpandIsr(effects);
 }
 
 void ReplicaCore::Tick(base::Time now, Effects& effects) {

@@ -172,6 +172,8 @@ class ReplicaCore {
   bool InMaximalIsr(model::BrokerId broker) const;
   void AdvanceHighWatermark(Effects& effects);
   void MaybeExpandIsr(model::BrokerId broker, const Progress& progress, Effects& effects);
+  // After a proposal is settled: somebody else may have become ready meanwhile.
+  void ExpandIsr(Effects& effects);
   void Propose(IsrProposal proposal, Effects& effects);
   bool IsPending(int32_t expected_version) const {
     return proposed_ && proposed_->expected_version == expected_version;

@@ -760,6 +760,17 @@ TEST_F(ReplicaCoreTest, Rule15_WhatARefusedMemberFetchedNoLongerCounts) {
   EXPECT_EQ(Hw(core), 15);
 }
 
+TEST_F(ReplicaCoreTest, WhoBecameReadyDuringAProposalIsProposedNext) {
+  ReplicaCore core = MakeLeader({.isr = {1}});
+  Append(core, 10);
+  FetchOk(core, {.replica = 2, .offset = 10});
+  EXPECT_EQ(TakeProposal(), (Ints{1, 2}));
+  FetchOk(core, {.replica = 3, .offset = 10});
+  EXPECT_EQ(TakeProposal(), Ints());
+  core.IsrConfirmed(proposal_.expected_version, proposal_.expected_version + 1, effects_);
+  EXPECT_EQ(TakeProposal(), (Ints{1, 2, 3}));
+}
+
 TEST_F(ReplicaCoreTest, OneProposalAtATime) {
   ReplicaCore core = MakeLeader({.isr = {1}});
   Append(core, 10);
