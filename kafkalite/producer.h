@@ -66,12 +66,16 @@ struct ProducerOptions {
   std::chrono::milliseconds request_timeout{30000};
   // How long Send waits for metadata and for room in the buffer.
   std::chrono::milliseconds max_block{60000};
+  // How soon partitions that were added are used, while nothing goes wrong.
+  std::chrono::milliseconds metadata_max_age{300000};
 
   // Performance.
   std::chrono::milliseconds linger{5};
+  // At most; less where the topic's max_message_bytes is less.
   int32_t batch_size_bytes = 16384;
   int64_t buffer_memory_bytes = 32 << 20;
-  // Of one record, as it is encoded; a record larger than batch_size_bytes has a batch of its own.
+  // Of one record, estimated from above: its key, value and headers, and some 26 bytes. A record
+  // larger than batch_size_bytes has a batch of its own.
   int32_t max_request_size_bytes = 1 << 20;
 };
 

@@ -30,6 +30,7 @@
 #include "kafkalite/base/network.h"
 #include "kafkalite/base/ref.h"
 #include "kafkalite/model/ids.h"
+#include "kafkalite/model/topic.h"
 #include "kafkalite/protocol/metadata.h"
 #include "kafkalite/transport/client_service.h"
 #include "kafkalite/transport/transport.h"
@@ -53,6 +54,7 @@ struct ClientRuntime {
   base::Ref<base::BufferPool> pool;
   std::shared_ptr<base::Budget> reader_budget;
   std::vector<model::BrokerId> bootstrap;
+  base::Duration call_timeout = std::chrono::seconds(30);  // of Admin's calls
   std::atomic<int32_t> next_client{static_cast<int32_t>(base::NodeId::kFirstClient)};  // downwards
   std::atomic<bool> closed{false};
 
@@ -74,6 +76,7 @@ struct TopicMetadata {
   };
   std::string name;
   std::vector<Partition> partitions;  // by number
+  int32_t max_message_bytes = model::TopicConfig().max_message_bytes;
 };
 
 class ClusterClient : public std::enable_shared_from_this<ClusterClient> {

@@ -473,7 +473,8 @@ void PartitionSender::ExpireBatches(base::Time now) {
     if (batch->state == SendBatch::State::kSettled) continue;
     const absl::Status& why = batch->last_error.ok() ? last_error_ : batch->last_error;
     const std::string message =
-        base::Cat(base::ToStd(why.message()), why.ok() ? "" : "; ", "not acknowledged within ",
+        base::Cat(base::ToStd(why.message()), why.ok() ? "" : "; ", "partition ",
+                  model::ToString(tp_), ": not acknowledged within ",
                   context_->options().delivery_timeout.count(), " ms (delivery_timeout)");
     GiveUp(*batch, absl::IsUnavailable(why) ? absl::UnavailableError(message)
                                             : absl::DeadlineExceededError(message));
@@ -601,8 +602,12 @@ void PartitionSender::OnMetadata(const absl::StatusOr<Metadata>& metadata) {
     context_->MetadataChanged();
     const model::BrokerId leader = (*metadata)->partitions[number].leader;
     if (leader == model::kNoBroker) {
-      last_error_ = model::ToStatus(model::ErrorCode::kLeaderNotAvailable,
-                                    base::Cat(model::ToString(tp_), " has no leader"));
+      last_error_ =
+          model::ToStatus(model::ErrorCode::kLeaderNotAvailable,
+                          base::Cat("partition ", model::ToString(tp_),
+                                    " has no leader; where all in-sync replicas are lost, "
+                                    "Topic::ElectLeader(partition, kUnclean) takes "
+                                    "another one"));
     } else {
       needs_leader_ = false;
       if (leader != leader_ || channel_ == nullptr) {

@@ -46,7 +46,7 @@ void StickyPartition::SetCount(int32_t partitions) {
   base::MutexLock lock(mu_);
   count_ = partitions;
   single_.store(partitions == 1, std::memory_order_relaxed);
-  if (current() < 0) {
+  if (current() < 0 || current() >= partitions) {
     const auto first = random_.Below(static_cast<uint64_t>(partitions));
     current_.store(static_cast<int32_t>(first), std::memory_order_relaxed);
   }

@@ -34,7 +34,7 @@ class StickyPartition {
   // A batch of `partition` was sealed: if it is the current one, it is another one's turn.
   void Leave(int32_t partition);
 
-  // The topic has grown. REQUIRES: partitions > 0.
+  // The topic has grown, or was made anew with fewer. REQUIRES: partitions > 0.
   void SetCount(int32_t partitions);
 
  private:

@@ -24,21 +24,29 @@ constexpr std::chrono::seconds kCloseTimeout{10};
 
 absl::Status OutOfRange(std::string_view option, int64_t value, int64_t least, int64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
+  const std::string remedy = most == std::numeric_limits<int64_t>::max()
+                                 ? base::Cat(least, " or more")
+                                 : base::Cat("from ", least, " to ", most);
   return absl::InvalidArgumentError(
-      base::Cat(option, " is ", value, ", not between ", least, " and ", most));
+      base::Cat("ProducerOptions::", option, " is ", value, ": ", remedy));
 }
 
 absl::Status Validate(const ProducerOptions& options) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   if (options.acks != Acks::kNone && options.acks != Acks::kLeader && options.acks != Acks::kAll) {
-    return absl::InvalidArgumentError(
-        base::Cat("acks is ", static_cast<int>(options.acks), ", not one of Acks"));
+    return absl::InvalidArgumentError(base::Cat(
+        "ProducerOptions::acks is ", static_cast<int>(options.acks), ", not one of Acks"));
   }
   KL_RETURN_IF_ERROR(OutOfRange("delivery_timeout", options.delivery_timeout.count(), 1, kMost));
   KL_RETURN_IF_ERROR(OutOfRange("request_timeout", options.request_timeout.count(), 1, kMost));
   KL_RETURN_IF_ERROR(OutOfRange("max_block", options.max_block.count(), 0, kMost));
-  KL_RETURN_IF_ERROR(
-      OutOfRange("linger", options.linger.count(), 0, options.delivery_timeout.count()));
+  KL_RETURN_IF_ERROR(OutOfRange("metadata_max_age", options.metadata_max_age.count(), 0, kMost));
+  KL_RETURN_IF_ERROR(OutOfRange("linger", options.linger.count(), 0, kMost));
+  if (options.linger > options.delivery_timeout) {
+    return absl::InvalidArgumentError(
+        base::Cat("ProducerOptions::delivery_timeout is ", options.delivery_timeout.count(),
+                  " ms, less than linger, ", options.linger.count(), " ms"));
+  }
   KL_RETURN_IF_ERROR(OutOfRange("batch_size_bytes", options.batch_size_bytes, 0, kLargestBytes));
   KL_RETURN_IF_ERROR(OutOfRange("buffer_memory_bytes", options.buffer_memory_bytes, 1, kMost));
   return OutOfRange("max_request_size_bytes", options.max_request_size_bytes, 1, kLargestBytes);
@@ -72,8 +80,10 @@ absl::Status AcquireIdentity(ProducerContext& context) {
   return absl::UnavailableError(base::Cat("no producer id: ", base::ToStd(wait->status.message())));
 }
 
-size_t BodyLimit(const ProducerOptions& options) {
-  const auto size = static_cast<size_t>(options.batch_size_bytes);
+size_t BodyLimit(const ProducerOptions& options, const TopicMetadata& topic) {
+  // A batch that the topic refuses would take records with it that fit.
+  const auto size = static_cast<size_t>(
+      std::clamp(options.batch_size_bytes, 0, std::max(topic.max_message_bytes, 0)));
   const size_t body = size > format::kBatchHeaderBytes ? size - format::kBatchHeaderBytes : 0;
   return std::min(body, static_cast<size_t>(options.max_request_size_bytes));
 }
@@ -119,7 +129,6 @@ absl::StatusOr<std::shared_ptr<ProducerEngine>> ProducerEngine::Create(
 ProducerEngine::ProducerEngine(std::shared_ptr<ProducerContext> context)
     : context_(std::move(context)),
       shut_down_(context_->runtime().closed),
-      body_limit_(BodyLimit(context_->options())),
       max_record_bytes_(static_cast<size_t>(context_->options().max_request_size_bytes)) {}
 
 Ticket ProducerEngine::Send(const Record& record) {
@@ -193,12 +202,13 @@ absl::Status ProducerEngine::Append(const Record& record, DeliveryCallback* call
   std::unique_ptr<SendBatch> batch;
   while (true) {
     if (std::exchange(needs_batch, false)) {
+      RefreshIfOld(*topic);
       UpdateIfChanged(*topic);
-      KL_ASSIGN_OR_RETURN(batch, OpenBatch(record, headers, patience));
+      KL_ASSIGN_OR_RETURN(batch, OpenBatch(*topic, record, headers, patience));
     }
     PartitionSender* const sender = ChooseSender(*topic, record);
     if (sender == nullptr) [[unlikely]] {
-      KL_RETURN_IF_ERROR(FindPartition(*topic, *record.partition, patience));
+      KL_RETURN_IF_ERROR(FindPartition(*topic, record.partition.value_or(0), patience));
       continue;
     }
     const PartitionSender::Appended appended =
@@ -289,6 +299,7 @@ absl::StatusOr<ProducerEngine::Topic*> ProducerEngine::FindTopicSlowly(std::stri
   if (slot == nullptr) {
     slot = std::make_unique<Topic>();
     slot->name = name;
+    slot->refreshed = context_->executor().clock().Now();
     slot->sticky =
         std::make_shared<StickyPartition>(SeedOf(name, context_->cluster().client_id()),
                                           static_cast<int32_t>(metadata->partitions.size()));
@@ -331,20 +342,32 @@ absl::StatusOr<std::shared_ptr<const TopicMetadata>> ProducerEngine::AskForTopic
 }
 
 void ProducerEngine::Update(Topic& topic, const TopicMetadata& metadata) {
+  topic.body_limit.store(BodyLimit(context_->options(), metadata), std::memory_order_relaxed);
+  const size_t count = metadata.partitions.size();
   const Senders* const before = topic.senders.load(std::memory_order_relaxed);
-  auto senders = std::make_unique<Senders>();
-  if (before != nullptr) *senders = *before;
-  if (metadata.partitions.size() <= senders->size()) return;
-  for (size_t i = senders->size(); i < metadata.partitions.size(); ++i) {
-    senders->push_back(std::make_shared<PartitionSender>(
+  if (count == 0 || (before != nullptr && before->size() == count)) return;
+  for (size_t i = topic.all.size(); i < count; ++i) {
+    topic.all.push_back(std::make_shared<PartitionSender>(
         context_, topic.sticky,
         model::TopicPartition{topic.name, model::PartitionId(static_cast<int32_t>(i))},
         metadata.partitions[i].leader));
-    context_->AddSender(senders->back());
+    context_->AddSender(topic.all.back());
   }
+  // Fewer than before: the topic was deleted and made anew.
+  auto senders = std::make_unique<const Senders>(topic.all.begin(),
+                                                 topic.all.begin() + static_cast<ptrdiff_t>(count));
   topic.senders.store(senders.get(), std::memory_order_release);
   topic.lists.push_back(std::move(senders));
-  topic.sticky->SetCount(static_cast<int32_t>(metadata.partitions.size()));
+  topic.sticky->SetCount(static_cast<int32_t>(count));
+}
+
+void ProducerEngine::RefreshIfOld(Topic& topic) {
+  const base::Time now = context_->executor().clock().Now();
+  base::Time refreshed = topic.refreshed.load(std::memory_order_relaxed);
+  const base::Duration age = ToDuration(context_->options().metadata_max_age);
+  if (now - refreshed < age || !topic.refreshed.compare_exchange_strong(refreshed, now)) return;
+  context_->cluster().Refresh(topic.name, ToDuration(context_->options().max_block),
+                              [context = context_](const auto&) { context->MetadataChanged(); });
 }
 
 void ProducerEngine::UpdateIfChanged(Topic& topic) {
@@ -367,8 +390,13 @@ PartitionSender* ProducerEngine::ChooseSender(const Topic& topic, const Record& 
     partition = -1;
   }
   const Senders& senders = *topic.senders.load(std::memory_order_acquire);
-  if (partition < 0 && !record.partition.has_value()) {
-    partition = PartitionOfKey(*record.key, static_cast<int32_t>(senders.size()));
+  if (!record.partition.has_value()) {
+    const auto count = static_cast<int32_t>(senders.size());
+    if (partition < 0) {
+      partition = PartitionOfKey(*record.key, count);
+    } else if (partition >= count) [[unlikely]] {
+      partition = 0;  // the topic has shrunk just now
+    }
   }
   const auto index = static_cast<size_t>(static_cast<uint32_t>(partition));
   return index < senders.size() ? senders[index].get() : nullptr;
@@ -388,16 +416,23 @@ absl::Status ProducerEngine::FindPartition(Topic& topic, int32_t partition, Pati
 }
 
 absl::StatusOr<std::unique_ptr<SendBatch>> ProducerEngine::OpenBatch(
-    const Record& record, std::span<const format::Header> headers, Patience& patience) {
+    const Topic& topic, const Record& record, std::span<const format::Header> headers,
+    Patience& patience) {
   const size_t needed = format::BatchBuilder::MaxRecordBytes(record.key, record.value, headers);
   if (needed > max_record_bytes_) {
     return absl::InvalidArgumentError(base::Cat("a record of up to ", needed,
                                                 " bytes is larger than max_request_size_bytes, ",
                                                 max_record_bytes_));
   }
-  const bool own_size = needed > body_limit_;
-  const size_t limit = own_size ? needed : body_limit_;
+  const size_t body_limit = topic.body_limit.load(std::memory_order_relaxed);
+  const bool own_size = needed > body_limit;
+  const size_t limit = own_size ? needed : body_limit;
   const int64_t charged = CapacityOf(limit);
+  if (static_cast<int64_t>(needed) > context_->options().buffer_memory_bytes) {
+    return absl::InvalidArgumentError(base::Cat("a record of up to ", needed,
+                                                " bytes does not fit into buffer_memory_bytes, ",
+                                                context_->options().buffer_memory_bytes));
+  }
   if (!context_->TryCharge(charged)) {
     patience.engine = shared_from_this();
     KL_RETURN_IF_ERROR(context_->Charge(charged, patience.deadline));

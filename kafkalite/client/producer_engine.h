@@ -53,13 +53,18 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
  private:
   using Senders = std::vector<std::shared_ptr<PartitionSender>>;  // by partition
 
-  // Lives as long as the engine. It may grow: who reads an older list of partitions is right too.
+  // Lives as long as the engine. Who reads an older list of partitions is right too: records for
+  // partitions that are gone fail as they do when the topic shrinks while they are under way.
   struct Topic {
     std::string name;
     std::shared_ptr<StickyPartition> sticky;
     std::atomic<const Senders*> senders{nullptr};
-    std::vector<std::unique_ptr<const Senders>> lists;  // all there were; under the engine's mutex
+    std::atomic<size_t> body_limit{0};  // of a batch of many records
     std::atomic<uint64_t> metadata_version{0};
+    std::atomic<base::Time> refreshed;
+    // Under the engine's mutex.
+    Senders all;                                        // of every partition there ever was
+    std::vector<std::unique_ptr<const Senders>> lists;  // all there were
   };
   // Of one Send that has to wait for something: until when altogether, and what keeps the engine,
   // since callbacks that run meanwhile may destroy the producer.
@@ -72,7 +77,7 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
 
   absl::Status Append(const Record& record, DeliveryCallback* callback, Ticket* ticket,
                       bool needs_batch, Patience& patience);
-  absl::StatusOr<std::unique_ptr<SendBatch>> OpenBatch(const Record& record,
+  absl::StatusOr<std::unique_ptr<SendBatch>> OpenBatch(const Topic& topic, const Record& record,
                                                        std::span<const format::Header> headers,
                                                        Patience& patience);
 
@@ -86,6 +91,8 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
                                                                    Patience& patience);
   void Update(Topic& topic, const TopicMetadata& metadata) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UpdateIfChanged(Topic& topic);
+  // Asks for the topic's metadata, without waiting, when it is metadata_max_age old.
+  void RefreshIfOld(Topic& topic);
 
   // Null: there is no such partition.
   static PartitionSender* ChooseSender(const Topic& topic, const Record& record);
@@ -98,7 +105,6 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
 
   const std::shared_ptr<ProducerContext> context_;
   const std::atomic<bool>& shut_down_;
-  const size_t body_limit_;  // of a batch of many records
   const size_t max_record_bytes_;
   std::array<std::atomic<Topic*>, kSlots> recent_{};
 

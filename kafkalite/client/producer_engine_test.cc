@@ -216,6 +216,36 @@ TEST_P(ProducerEngineTest, ATopicMayGrow) {
   EXPECT_EQ(producer.Send({.topic = "first-test", .partition = 1}).Wait()->partition, 1);
 }
 
+TEST_P(ProducerEngineTest, AddedPartitionsAreUsedWhenMetadataIsOld) {
+  ProducerEngine& producer = Start({.metadata_max_age = milliseconds(50)});
+  EXPECT_TRUE(producer.Send({.topic = "first-test"}).Wait().ok());
+  brokers_->AddTopic("first-test", 4);
+  Sleep(milliseconds(60));
+  EXPECT_TRUE(producer.Send({.topic = "first-test"}).Wait().ok());  // asks, and does not wait
+  Sleep(milliseconds(20));
+  for (const char* key : {"21", "abc", "foobar"}) {
+    EXPECT_EQ(producer.Send({.topic = "first-test", .key = key}).Wait()->partition,
+              PartitionOfKey(key, 4));
+  }
+}
+
+TEST_P(ProducerEngineTest, ATopicMadeAnewMayHaveFewerPartitions) {
+  ProducerEngine& producer = Start({.metadata_max_age = milliseconds(50)});
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(producer.Send({.topic = "three"}).Wait().ok());
+  brokers_->DeleteTopic("three");
+  brokers_->AddTopic("three", 1);
+  Sleep(milliseconds(60));
+  (void)producer.Send({.topic = "three"}).Wait();  // may go to a partition that is gone
+  Sleep(milliseconds(20));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(producer.Send({.topic = "three"}).Wait()->partition, 0);
+    EXPECT_EQ(producer.Send({.topic = "three", .key = std::to_string(i)}).Wait()->partition, 0);
+  }
+  EXPECT_EQ(CodeOf(producer.Send({.topic = "three", .partition = 2})), absl::StatusCode::kNotFound);
+  brokers_->AddTopic("three", 3);  // and grows again
+  EXPECT_EQ(producer.Send({.topic = "three", .partition = 2}).Wait()->partition, 2);
+}
+
 TEST_P(ProducerEngineTest, LargeRecordsHaveBatchesOfTheirOwn) {
   ProducerEngine& producer = Start();
   const std::string large(100000, 'x');
@@ -481,10 +511,16 @@ TEST_P(ProducerEngineTest, AFullBufferFailsAtOnceInsideACallback) {
   EXPECT_EQ(code, absl::StatusCode::kResourceExhausted);
 }
 
-TEST_P(ProducerEngineTest, OneRecordLargerThanTheBufferStillGoes) {
+TEST_P(ProducerEngineTest, ABatchMayBeLargerThanTheBufferButNoRecord) {
   ProducerEngine& producer = Start({.buffer_memory_bytes = 1000});
-  EXPECT_TRUE(producer.Send({.topic = "first-test", .value = std::string(5000, 'x')}).Wait().ok());
+  EXPECT_TRUE(producer.Send({.topic = "first-test", .value = std::string(900, 'x')}).Wait().ok());
   EXPECT_TRUE(producer.Send({.topic = "first-test", .value = "b"}).Wait().ok());
+  const std::string large(1001, 'x');
+  const auto refused = producer.Send({.topic = "first-test", .value = large}).Wait().status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused));
+  EXPECT_NE(std::string(refused.message()).find("does not fit into buffer_memory_bytes, 1000"),
+            std::string::npos)
+      << refused;
 }
 
 TEST_P(ProducerEngineTest, SmallBatchesTakeLittleMemory) {
@@ -537,6 +573,8 @@ TEST_P(ProducerEngineTest, BadOptionsAreNamed) {
             std::string::npos);
   EXPECT_NE(message({.max_request_size_bytes = 0}).find("max_request_size_bytes is 0"),
             std::string::npos);
+  EXPECT_EQ(message({.delivery_timeout = milliseconds(3)}),
+            "ProducerOptions::delivery_timeout is 3 ms, less than linger, 5 ms");
   EXPECT_NE(message({.acks = static_cast<Acks>(9)}).find("acks is 9"), std::string::npos);
   EXPECT_TRUE(Create({.delivery_timeout = milliseconds::max(),
                       .request_timeout = milliseconds::max(),
