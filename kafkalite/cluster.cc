@@ -1,7 +1,9 @@
 #include "kafkalite/cluster.h"
 
+#include <limits>
 #include <utility>
 
+#include "kafkalite/base/sim_executor.h"
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/public_call.h"
@@ -15,21 +17,24 @@ using base::Cat;
 
 namespace {
 
+// Of a time among the options: Kafka's are int32 milliseconds.
+constexpr std::chrono::milliseconds kLongest{std::numeric_limits<int32_t>::max()};
+
 absl::Status Validate(const ClusterOptions& options) {
   const auto refuse = [](std::string_view option, int64_t value, std::string_view reason) {
     return absl::InvalidArgumentError(Cat("ClusterOptions::", option, " is ", value, ": ", reason));
   };
   if (options.brokers < 1) return refuse("brokers", options.brokers, "at least 1");
   if (options.brokers > 1000) return refuse("brokers", options.brokers, "at most 1000");
-  if (options.session_timeout.count() < 10) {
-    return refuse("session_timeout", options.session_timeout.count(), "at least 10 ms");
-  }
-  if (options.kill_detection.count() < 0) {
-    return refuse("kill_detection", options.kill_detection.count(), "not negative");
-  }
-  if (options.replica_lag_time_max.count() < 1) {
-    return refuse("replica_lag_time_max", options.replica_lag_time_max.count(), "at least 1 ms");
-  }
+  const auto check_time = [&](std::string_view option, std::chrono::milliseconds value,
+                              int64_t least) -> absl::Status {
+    if (value.count() >= least && value <= kLongest) return absl::OkStatus();
+    return refuse(option, value.count(), Cat("from ", least, " to ", kLongest.count(), " ms"));
+  };
+  KL_RETURN_IF_ERROR(check_time("session_timeout", options.session_timeout, 10));
+  KL_RETURN_IF_ERROR(check_time("kill_detection", options.kill_detection, 0));
+  KL_RETURN_IF_ERROR(check_time("replica_lag_time_max", options.replica_lag_time_max, 1));
+  KL_RETURN_IF_ERROR(check_time("call_timeout", options.call_timeout, 1));
   if (options.log_memory_bytes < 1) {
     return refuse("log_memory_bytes", options.log_memory_bytes, "at least 1");
   }
@@ -82,6 +87,13 @@ Cluster::Cluster(std::shared_ptr<ClusterCore> core) : core_(std::move(core)) {}
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
   client::PublicCall call;
   KL_RETURN_IF_ERROR(Validate(options));
+  if (options.simulation != nullptr) {
+    KL_RETURN_IF_ERROR(options.simulation->CheckCaller());
+    if (!options.simulation->Claim()) {
+      return absl::FailedPreconditionError(
+          "ClusterOptions::simulation has served a cluster already: a simulation is for one");
+    }
+  }
   auto core = ClusterCore::Create(options);
   const absl::Status started = core->Start();
   if (!started.ok()) {

@@ -55,6 +55,8 @@ struct ClusterOptions {
   std::chrono::milliseconds kill_detection{0};
   // How long a follower may lag before it leaves the in-sync replicas.
   std::chrono::milliseconds replica_lag_time_max{30000};
+  // How long calls about topics and brokers wait for the cluster; then DEADLINE_EXCEEDED.
+  std::chrono::milliseconds call_timeout{30000};
   // Empty: in memory.
   StorageFactory storage = {};
   // Runs the cluster in virtual time, on one thread: see testing/simulation.h. Empty: real time.
@@ -63,7 +65,8 @@ struct ClusterOptions {
   // Performance.
   // What all in-memory logs may hold; a produce beyond it fails with RESOURCE_EXHAUSTED.
   int64_t log_memory_bytes = int64_t{2} << 30;
-  // What Records that are held may pin; a Poll beyond it fails with RESOURCE_EXHAUSTED.
+  // What Records that are held may pin. A Poll fails with RESOURCE_EXHAUSTED while it is used up;
+  // the last one before may have gone beyond by what it fetched.
   int64_t reader_memory_bytes = int64_t{512} << 20;
 };
 
@@ -80,14 +83,16 @@ class Cluster {
   // Returns when every live broker knows the topic and its leaders.
   //   ALREADY_EXISTS      there is such a topic
   //   INVALID_ARGUMENT    an illegal or colliding name, partitions or replication factor below 1,
-  //                       a replication factor above the number of live brokers, a bad assignment
+  //                       more than 100,000 partitions, a replication factor above the number of
+  //                       live brokers, a bad assignment
   absl::StatusOr<Topic> CreateTopic(std::string_view name, const TopicOptions& options);
   // NOT_FOUND if there is none.
   absl::StatusOr<Topic> FindTopic(std::string_view name);
   // Sorted.
   absl::StatusOr<std::vector<std::string>> ListTopics();
   // Returns when every live broker has deleted it. While a broker with one of its replicas is down
-  // its name stays taken. NOT_FOUND if there is none.
+  // its name stays taken. NOT_FOUND if there is none. (An answer that is lost on the way is asked
+  // for again, so that NOT_FOUND, and ALREADY_EXISTS above, may be about the call's own work.)
   absl::Status DeleteTopic(std::string_view name);
 
   // --- Brokers ----------------------------------------------------------------------------------
@@ -107,9 +112,11 @@ class Cluster {
   // It leaves in order and keeps its logs for its restart.
   absl::Status Shutdown(int32_t broker);
   // Starts one that was killed (empty) or shut down (with its logs). Returns when it is registered
-  // and knows the cluster; its replicas catch up afterwards.
+  // and knows the cluster; its replicas catch up afterwards. FAILED_PRECONDITION, too, if somebody
+  // stopped it meanwhile.
   absl::Status Restart(int32_t broker);
-  // As SIGSTOP and SIGCONT: nothing of it runs, nothing is lost.
+  // As SIGSTOP and SIGCONT: nothing of it runs, nothing is lost. Returns at once: after a pause
+  // that was longer than its session, the resumed broker takes some milliseconds to register again.
   absl::Status Pause(int32_t broker);
   absl::Status Resume(int32_t broker);
 

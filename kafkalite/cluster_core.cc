@@ -21,7 +21,6 @@ namespace {
 
 // Free buffers that wait for their next use: enough for a few producers at full speed.
 constexpr size_t kPoolCacheBytes = size_t{64} << 20;
-constexpr base::Duration kStartTimeout = std::chrono::seconds(30);
 // A simulated message takes up to this long.
 constexpr base::Duration kSimulatedJitter = std::chrono::microseconds(500);
 
@@ -55,6 +54,7 @@ std::shared_ptr<client::ClientRuntime> MakeRuntime(
   runtime->executor = std::move(executor);
   runtime->network = std::move(network);
   runtime->transport = std::move(transport);
+  runtime->call_timeout = options.call_timeout;
   runtime->pool = base::BufferPool::Create(kPoolCacheBytes);
   runtime->reader_budget = std::make_shared<base::Budget>(options.reader_memory_bytes);
   for (int32_t id = 1; id <= options.brokers; ++id) {
@@ -89,6 +89,7 @@ std::shared_ptr<ClusterCore> ClusterCore::Create(const ClusterOptions& options) 
 ClusterCore::~ClusterCore() { Stop(); }
 
 absl::Status ClusterCore::CheckOpen() const {
+  KL_RETURN_IF_ERROR(executor_->CheckCaller());
   if (!runtime_->closed.load(std::memory_order_acquire)) return absl::OkStatus();
   return absl::FailedPreconditionError("the cluster is shut down");
 }
@@ -98,8 +99,11 @@ std::shared_ptr<storage::Storage> ClusterCore::MakeStorage(int32_t broker) {
   return std::make_shared<storage::MemoryStorage>(log_budget_);
 }
 
-void ClusterCore::StartServer(int32_t broker, Slot& slot) {
+absl::Status ClusterCore::StartServer(int32_t broker, Slot& slot) {
   if (slot.storage == nullptr) slot.storage = MakeStorage(broker);
+  if (slot.storage == nullptr) {
+    return absl::InvalidArgumentError(Cat("ClusterOptions::storage made none for broker ", broker));
+  }
   slot.server = server::BrokerServer::Start(
       {*executor_, *network_, *transport_, *coordination_, slot.storage},
       {.id = model::BrokerId(broker),
@@ -107,17 +111,17 @@ void ClusterCore::StartServer(int32_t broker, Slot& slot) {
        .session_timeout = options_.session_timeout,
        .replica_lag_time_max = options_.replica_lag_time_max});
   slot.state = BrokerState::kRunning;
+  return absl::OkStatus();
 }
 
 absl::Status ClusterCore::Await(const std::function<bool()>& reached, std::string_view what) {
-  const base::Time deadline = executor_->clock().Now() + kStartTimeout;
+  const base::Time deadline = executor_->clock().Now() + options_.call_timeout;
   base::Duration pause = std::chrono::microseconds(20);
   while (!reached()) {
     KL_RETURN_IF_ERROR(CheckOpen());
     if (executor_->clock().Now() > deadline) {
       return absl::DeadlineExceededError(
-          Cat(what, " took more than ",
-              std::chrono::ceil<std::chrono::seconds>(kStartTimeout).count(), " seconds"));
+          Cat(what, " took more than ", options_.call_timeout.count(), " ms (call_timeout)"));
     }
     KL_RETURN_IF_ERROR(client::Sleep(*executor_, pause));
     pause = std::min<base::Duration>(pause * 2, std::chrono::milliseconds(5));
@@ -128,7 +132,7 @@ absl::Status ClusterCore::Await(const std::function<bool()>& reached, std::strin
 absl::Status ClusterCore::Start() {
   {
     base::MutexLock lock(mu_);
-    for (auto& [id, slot] : brokers_) StartServer(id, slot);
+    for (auto& [id, slot] : brokers_) KL_RETURN_IF_ERROR(StartServer(id, slot));
   }
   const auto size = static_cast<size_t>(options_.brokers);
   return Await(
@@ -244,11 +248,18 @@ absl::Status ClusterCore::Restart(int32_t broker) {
       return absl::FailedPreconditionError(
           Cat("broker ", broker, state == BrokerState::kPaused ? " is paused" : " is running"));
     }
-    StartServer(broker, slot);
+    KL_RETURN_IF_ERROR(StartServer(broker, slot));
     server = slot.server;
   }
-  return Await([&] { return server->metadata().live_brokers().contains(model::BrokerId(broker)); },
-               Cat("restarting broker ", broker));
+  KL_RETURN_IF_ERROR(Await(
+      [&] {
+        return server->metadata().live_brokers().contains(model::BrokerId(broker)) ||
+               this->server(broker) != server;
+      },
+      Cat("restarting broker ", broker)));
+  if (this->server(broker) == server) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      Cat("broker ", broker, " was stopped again before it was up"));
 }
 
 absl::Status ClusterCore::Switch(int32_t broker, BrokerState from, BrokerState to) {
@@ -317,7 +328,7 @@ absl::StatusOr<Replica> ClusterCore::ReadReplica(int32_t broker, std::string_vie
   }
   // Looked at from outside of the broker, so that a paused one can be read, too.
   const auto snapshot = client::Await<replication::ReplicaSnapshot>(
-      *executor_, executor_->clock().Now() + kStartTimeout,
+      *executor_, executor_->clock().Now() + options_.call_timeout,
       [&](auto reply) { found->Inspect(std::move(reply)); });
   if (!snapshot.ok()) return snapshot.status();
   return ToReplica(*snapshot);

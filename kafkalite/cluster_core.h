@@ -68,7 +68,7 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   explicit ClusterCore(const ClusterOptions& options);
 
   std::shared_ptr<storage::Storage> MakeStorage(int32_t broker);
-  void StartServer(int32_t broker, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status StartServer(int32_t broker, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a running broker out of its slot. FAILED_PRECONDITION if it does not run.
   absl::StatusOr<std::shared_ptr<server::BrokerServer>> Take(int32_t broker, BrokerState next);
   absl::Status Switch(int32_t broker, BrokerState from, BrokerState to);

@@ -156,6 +156,90 @@ TEST(ClusterTest, RefusesBadOptionsByName) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(ClusterTest, RefusesTimesThatNoClockCanAddUp) {
+  for (const auto& options : {ClusterOptions{.session_timeout = milliseconds::max()},
+                              ClusterOptions{.kill_detection = milliseconds::max()},
+                              ClusterOptions{.replica_lag_time_max = milliseconds::max()},
+                              ClusterOptions{.call_timeout = milliseconds(0)}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(Cluster::Start(options).status()));
+  }
+}
+
+TEST(ClusterTest, RefusesAStorageFactoryThatMakesNone) {
+  const auto started = Cluster::Start({.storage = [](int32_t) { return nullptr; }});
+  EXPECT_EQ(started.status().message(), "ClusterOptions::storage made none for broker 1");
+}
+
+TEST(ClusterTest, RefusesMorePartitionsThanATopicMayHave) {
+  auto cluster = StartCluster();
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(cluster->CreateTopic("t", {.partitions = 2'000'000'000}).status()));
+  auto topic = cluster->CreateTopic("t", {});
+  ASSERT_TRUE(topic.ok());
+  EXPECT_EQ(topic->AddPartitions(2'000'000'000).message(),
+            "Number of partitions: 2000000000 larger than a topic may have: 100000.");
+  EXPECT_EQ(topic->Describe()->partitions.size(), 1u);
+}
+
+TEST(ClusterTest, ElectionsThatAreNotHeldSayWhy) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.replication_factor = 3});
+  const absl::Status needless = topic->ElectLeader(0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(needless));
+  EXPECT_NE(std::string(needless.message()).find("partition 0 of topic 't' is led by"),
+            std::string::npos)
+      << needless;
+  const absl::Status unknown = topic->ElectLeader(5);
+  EXPECT_TRUE(absl::IsNotFound(unknown));
+  EXPECT_NE(std::string(unknown.message()).find("partition 5 of topic 't' does not exist"),
+            std::string::npos)
+      << unknown;
+}
+
+TEST(ClusterTest, CallsGiveUpWhenNoBrokerIsLeft) {
+  auto cluster = StartCluster({.call_timeout = milliseconds(50)});
+  auto topic = cluster->CreateTopic("t", {});
+  for (const int32_t id : {1, 2, 3}) ASSERT_TRUE(cluster->Shutdown(id).ok());
+  for (const absl::Status& status :
+       {topic->Describe().status(), cluster->ListTopics().status(), cluster->DeleteTopic("t")}) {
+    EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+    EXPECT_EQ(status.message(), "no broker answered within 50 ms (call_timeout)");
+  }
+}
+
+TEST(ClusterTest, ADeletionThatWaitsForABrokerSaysForWhich) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  ASSERT_TRUE(cluster->Shutdown(2).ok());
+  EXPECT_TRUE(cluster->DeleteTopic("t").ok());
+  const absl::Status taken = cluster->CreateTopic("t", {}).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(taken));
+  EXPECT_EQ(taken.message(),
+            "Topic 't' is marked for deletion, which waits for replicas on brokers that are down: "
+            "2.");
+  EXPECT_TRUE(cluster->DeleteTopic("t").ok()) << "is so already";
+  ASSERT_TRUE(cluster->Restart(2).ok());
+  for (int i = 0; i < 1000 && !cluster->CreateTopic("t", {}).ok(); ++i) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_TRUE(cluster->FindTopic("t").ok());
+}
+
+TEST(ClusterTest, BatchesFitTheTopicTheyGoTo) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("small", {.max_message_bytes = 1000}).ok());
+  ASSERT_TRUE(cluster->CreateTopic("plain", {}).ok());
+  auto producer = Producer::Create(*cluster, {.batch_size_bytes = 4 << 20});
+  std::vector<Ticket> tickets;
+  for (int i = 0; i < 200; ++i) {
+    tickets.push_back((*producer)->Send({.topic = "small", .value = std::string(40, 'x')}));
+  }
+  for (int i = 0; i < 3000; ++i) {
+    tickets.push_back((*producer)->Send({.topic = "plain", .value = std::string(1000, 'x')}));
+  }
+  for (const Ticket& ticket : tickets) ASSERT_TRUE(ticket.Wait().ok()) << ticket.Wait().status();
+}
+
 TEST(ClusterTest, RefusesUnknownTopicsPartitionsAndBrokers) {
   auto cluster = StartCluster();
   ASSERT_TRUE(cluster->CreateTopic("t", {}).ok());

@@ -47,6 +47,10 @@ class Executor {
   // could ever signal the completion. REQUIRES: not inside a strand (asserted in debug builds).
   virtual absl::Status BlockUntil(Completion& completion, Time deadline) = 0;
 
+  // Whether the calling thread may use what runs on this executor: FAILED_PRECONDITION for another
+  // than the simulation's.
+  virtual absl::Status CheckCaller() const { return absl::OkStatus(); }
+
   // Drops timers, runs what was posted, joins the threads (except the calling one, which ends on
   // its own). Idempotent.
   virtual void Shutdown() = 0;

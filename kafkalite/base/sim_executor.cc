@@ -90,12 +90,15 @@ void SimExecutor::RunFor(Duration duration) {
   clock_.now_ = std::max(clock_.now_, until);
 }
 
+absl::Status SimExecutor::CheckCaller() const {
+  if (std::this_thread::get_id() == thread_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "a simulated cluster runs on the one thread that made it; use a real cluster for a test "
+      "with several threads");
+}
+
 absl::Status SimExecutor::BlockUntil(Completion& completion, Time deadline) {
-  if (std::this_thread::get_id() != thread_) {
-    return absl::FailedPreconditionError(
-        "a simulated cluster runs on the one thread that made it; use a real cluster for a test "
-        "with several threads");
-  }
+  if (absl::Status caller = CheckCaller(); !caller.ok()) return caller;
   assert(!Strand::InsideAny() && "blocking inside a strand");
   while (!completion.signalled()) {
     if (RunNext(deadline)) continue;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "kafkalite/base/executor.h"
 #include "kafkalite/base/random.h"
@@ -30,7 +31,11 @@ class SimExecutor final : public Executor {
   bool Cancel(TimerId timer) override;
   bool PostCallback(Task& task) override;
   absl::Status BlockUntil(Completion& completion, Time deadline) override;
+  absl::Status CheckCaller() const override;
   void Shutdown() override;
+
+  // True for the first caller: what runs on it is one system.
+  bool Claim() { return !std::exchange(claimed_, true); }
 
   bool ShouldDefer() override { return random_.OneIn(4); }
   uint64_t Choose(uint64_t count) override { return count == 1 ? 0 : random_.Below(count); }
@@ -66,6 +71,7 @@ class SimExecutor final : public Executor {
   VirtualClock clock_;
   Random random_;
   bool stopped_ = false;
+  bool claimed_ = false;
   uint64_t next_number_ = 1;
   std::map<Key, Task> events_;
   std::unordered_map<uint64_t, Key> timer_keys_;

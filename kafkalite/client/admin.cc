@@ -12,7 +12,6 @@ using model::ErrorCode;
 
 namespace {
 
-constexpr base::Duration kTimeout = std::chrono::seconds(30);
 constexpr base::Duration kPause = std::chrono::milliseconds(2);
 
 }  // namespace
@@ -20,9 +19,21 @@ constexpr base::Duration kPause = std::chrono::milliseconds(2);
 absl::StatusOr<protocol::MetadataResponse> Admin::Metadata(protocol::MetadataRequest request) {
   KL_RETURN_IF_ERROR(client_->CheckOpen());
   base::Executor& executor = *client_->runtime().executor;
-  return Await<protocol::MetadataResponse>(
-      executor, executor.clock().Now() + kTimeout,
-      [&](auto reply) { client_->FetchMetadata(std::move(request), kTimeout, std::move(reply)); });
+  const base::Duration timeout = client_->runtime().call_timeout;
+  auto metadata = Await<protocol::MetadataResponse>(
+      executor, executor.clock().Now() + timeout,
+      [&](auto reply) { client_->FetchMetadata(std::move(request), timeout, std::move(reply)); });
+  if (!absl::IsDeadlineExceeded(metadata.status()) && !absl::IsUnavailable(metadata.status())) {
+    return metadata;
+  }
+  return TimedOut("no broker answered");
+}
+
+absl::Status Admin::TimedOut(std::string_view what) const {
+  const auto timeout =
+      std::chrono::duration_cast<std::chrono::milliseconds>(client_->runtime().call_timeout);
+  return absl::DeadlineExceededError(
+      base::Cat(what, " within ", timeout.count(), " ms (call_timeout)"));
 }
 
 template <class Request, class Response, class Part>
@@ -30,8 +41,8 @@ absl::Status Admin::AskController(
     void (transport::ClientService::*method)(Request, transport::Reply<Response>),
     std::vector<Part> Response::*parts, const Request& request) {
   base::Executor& executor = *client_->runtime().executor;
-  const base::Time deadline = executor.clock().Now() + kTimeout;
-  absl::Status last = absl::UnavailableError("the cluster has no controller");
+  const base::Time deadline = executor.clock().Now() + client_->runtime().call_timeout;
+  std::string_view last = "the cluster had no controller";
   while (executor.clock().Now() < deadline) {
     KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
                         Metadata({.topics = std::vector<std::string>()}));
@@ -51,12 +62,12 @@ absl::Status Admin::AskController(
       } else if (absl::IsFailedPrecondition(response.status())) {
         return response.status();
       } else {
-        last = response.status();
+        last = "the controller did not answer";
       }
     }
     KL_RETURN_IF_ERROR(Sleep(executor, kPause));
   }
-  return last;
+  return TimedOut(last);
 }
 
 absl::Status Admin::CreateTopic(protocol::CreateTopicsRequest::Topic topic) {

@@ -35,6 +35,8 @@ class Admin {
                                                                       transport::Reply<Response>),
                              std::vector<Part> Response::*parts, const Request& request);
 
+  absl::Status TimedOut(std::string_view what) const;
+
   const std::shared_ptr<ClusterClient> client_;
 };
 

@@ -222,11 +222,22 @@ ElectionPlan PlanElection(const ClusterView& view, const TopicPartition& tp,
   return {ErrorCode::kNone, *std::move(write)};
 }
 
-absl::StatusOr<std::vector<std::vector<BrokerId>>> AssignReplicas(
-    const std::vector<BrokerId>& brokers, const AssignmentRequest& request) {
-  if (request.partitions < 1) {
+absl::Status CheckPartitionCount(int64_t partitions) {
+  if (partitions < 1) {
     return absl::InvalidArgumentError("Number of partitions must be larger than 0.");
   }
+  if (partitions > model::kMaxPartitions) {
+    return absl::InvalidArgumentError(
+        base::Cat("Number of partitions: ", partitions,
+                  " larger than a topic may have: ", model::kMaxPartitions, "."));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::vector<BrokerId>>> AssignReplicas(
+    const std::vector<BrokerId>& brokers, const AssignmentRequest& request) {
+  const absl::Status valid = CheckPartitionCount(request.partitions);
+  if (!valid.ok()) return valid;
   if (request.replication_factor < 1) {
     return absl::InvalidArgumentError("Replication factor must be larger than 0.");
   }

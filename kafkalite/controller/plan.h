@@ -38,6 +38,9 @@ struct ElectionPlan {
 ElectionPlan PlanElection(const ClusterView& view, const model::TopicPartition& tp,
                           protocol::ElectionType type, model::ControllerEpoch controller_epoch);
 
+// INVALID_ARGUMENT for a number of partitions that no topic can have.
+absl::Status CheckPartitionCount(int64_t partitions);
+
 // Kafka's rotation: partition p's first replica is broker start + p modulo the number of brokers,
 // and the distance to the others grows by one with each round. INVALID_ARGUMENT in Kafka's words.
 struct AssignmentRequest {

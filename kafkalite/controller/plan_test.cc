@@ -113,6 +113,8 @@ TEST(AssignReplicasTest, RefusesInKafkasWords) {
   EXPECT_EQ(AssignError({1, 2}, {.partitions = 0}), "Number of partitions must be larger than 0.");
   EXPECT_EQ(AssignError({1, 2}, {.partitions = -1, .replication_factor = 9}),
             "Number of partitions must be larger than 0.");
+  EXPECT_EQ(AssignError({1, 2}, {.partitions = 2'000'000'000}),
+            "Number of partitions: 2000000000 larger than a topic may have: 100000.");
   EXPECT_EQ(AssignError({1, 2}, {.replication_factor = 0}),
             "Replication factor must be larger than 0.");
   EXPECT_EQ(AssignError({1, 2}, {.replication_factor = 3}),
@@ -121,8 +123,7 @@ TEST(AssignReplicasTest, RefusesInKafkasWords) {
             "Replication factor: 1 larger than available brokers: 0.");
 }
 
-// --- Who leads
-// ------------------------------------------------------------------------------------
+// --- Who leads ----------------------------------------------------------------------------------
 
 constexpr int64_t kCreationId = 100;
 const TopicPartition kTp{"t", PartitionId(0)};

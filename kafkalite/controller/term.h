@@ -122,6 +122,8 @@ class Term : public std::enable_shared_from_this<Term> {
   void AfterReading(base::Duration timeout, std::function<void()> f, ResultCallback callback);
   void WaitFor(std::function<bool()> done, base::Duration timeout, ResultCallback callback);
   void AnswerWaiters();
+  // Which brokers a deletion waits for, to go on after "marked for deletion".
+  std::string Missing(const std::string& topic) const;
   // A topic, or one that is being created.
   std::optional<std::string> NameCollidingWith(const std::string& topic) const;
   bool TopicIsReady(const std::string& topic, size_t partitions) const;

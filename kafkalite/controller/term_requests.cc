@@ -83,7 +83,9 @@ std::vector<BrokerId> Term::LiveBrokers() const {
 
 bool Term::TopicIsReady(const std::string& topic, size_t partitions) const {
   const auto found = view_.topics.find(topic);
-  if (found == view_.topics.end() || found->second.partitions.size() < partitions) return false;
+  // Deleted meanwhile: there is nothing more to wait for.
+  if (found == view_.topics.end() || view_.deletions.contains(topic)) return true;
+  if (found->second.partitions.size() < partitions) return false;
   uint64_t revision = 0;
   for (const auto& [number, partition] : found->second.partitions) {
     if (!partition.state) return false;
@@ -169,6 +171,8 @@ absl::StatusOr<coordination::TopicAssignment> Term::AssignmentFor(
     }
     return assignment;
   }
+  const absl::Status count = CheckPartitionCount(static_cast<int64_t>(topic.assignment.size()));
+  if (!count.ok()) return count;
   int32_t expected = 0;
   for (const auto& [partition, replicas] : topic.assignment) {
     if (partition.value() != expected) {
@@ -189,10 +193,11 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
   const absl::Status name = model::ValidateTopicName(topic.name);
   if (!name.ok()) return callback(ErrorCode::kInvalidTopic, std::string(name.message()));
   if (view_.topics.contains(topic.name) || creating_.contains(topic.name)) {
-    return callback(ErrorCode::kTopicAlreadyExists,
-                    Cat("Topic '", topic.name,
-                        view_.deletions.contains(topic.name) ? "' is marked for deletion."
-                                                             : "' already exists."));
+    return callback(
+        ErrorCode::kTopicAlreadyExists,
+        view_.deletions.contains(topic.name)
+            ? Cat("Topic '", topic.name, "' is marked for deletion", Missing(topic.name))
+            : Cat("Topic '", topic.name, "' already exists."));
   }
   if (const auto collides = NameCollidingWith(topic.name)) {
     return callback(ErrorCode::kInvalidTopic,
@@ -205,8 +210,9 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
   const auto assignment = AssignmentFor(topic);
   if (!assignment.ok()) {
     const ErrorCode error = !topic.assignment.empty() ? ErrorCode::kInvalidReplicaAssignment
-                            : topic.partitions < 1    ? ErrorCode::kInvalidPartitions
-                                                      : ErrorCode::kInvalidReplicationFactor;
+                            : !CheckPartitionCount(topic.partitions).ok()
+                                ? ErrorCode::kInvalidPartitions
+                                : ErrorCode::kInvalidReplicationFactor;
     return callback(error, std::string(assignment.status().message()));
   }
   const coordination::ConfigNode node{topic.config};
@@ -228,6 +234,19 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
         creating_.erase(name);
         callback(error, std::move(message));
       });
+}
+
+std::string Term::Missing(const std::string& topic) const {
+  std::set<BrokerId> missing;
+  for (const auto& [number, partition] : view_.topics.at(topic).partitions) {
+    for (const BrokerId replica : partition.replicas) {
+      if (!view_.brokers.contains(replica)) missing.insert(replica);
+    }
+  }
+  if (missing.empty()) return ".";
+  std::string text = ", which waits for replicas on brokers that are down:";
+  for (const BrokerId broker : missing) text += Cat(" ", broker.value());
+  return text + ".";
 }
 
 std::optional<std::string> Term::NameCollidingWith(const std::string& topic) const {
@@ -269,8 +288,10 @@ void Term::DeleteTopic(const std::string& topic, base::Duration timeout, ResultC
     const auto deletion = view_.deletions.find(topic);
     return deletion != view_.deletions.end() && sender_->AcknowledgedByAll(deletion->second);
   };
-  if (view_.deletions.contains(topic))
-    return WaitFor(std::move(gone), timeout, std::move(callback));
+  if (view_.deletions.contains(topic)) {
+    WaitFor(std::move(gone), timeout, std::move(callback));
+    return Kick();
+  }
   CommitAndWait({.operations = {Operation::Create(paths::DeleteTopic(topic), "")},
                  .look = [this] { reader_->dirty().deletions = true; },
                  .done = gone,
@@ -316,6 +337,9 @@ void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
             ? Cat("Topic already has ", existing, " partitions.")
             : Cat("Topic currently has ", existing,
                   " partitions, which is higher than the requested ", topic.total, "."));
+  }
+  if (const absl::Status count = CheckPartitionCount(topic.total); !count.ok()) {
+    return callback(ErrorCode::kInvalidPartitions, std::string(count.message()));
   }
   const std::vector<BrokerId> live = LiveBrokers();
   const std::vector<BrokerId>& first = view.partitions.begin()->second.replicas;
@@ -384,11 +408,29 @@ void Term::ElectLeaders(protocol::ElectLeadersRequest request,
   });
 }
 
+namespace {
+
+std::string WhyNoElection(const model::TopicPartition& tp, ErrorCode error) {
+  const std::string what = Cat("partition ", tp.partition.value(), " of topic '", tp.topic, "' ");
+  switch (error) {
+    case ErrorCode::kElectionNotNeeded:
+      return what + "is led by the broker that such an election would choose.";
+    case ErrorCode::kPreferredLeaderNotAvailable:
+      return what + "has a preferred leader that is down or not in sync.";
+    case ErrorCode::kEligibleLeadersNotAvailable:
+      return what + "has no replica that is alive.";
+    default:
+      return what + "does not exist.";
+  }
+}
+
+}  // namespace
+
 void Term::Elect(const model::TopicPartition& tp, protocol::ElectionType type,
                  base::Duration timeout, ResultCallback callback) {
   ElectionPlan plan = PlanElection(view_, tp, type, options_.epoch);
   if (plan.error != ErrorCode::kNone) {
-    return callback(plan.error, Cat("No election for ", model::ToString(tp), "."));
+    return callback(plan.error, WhyNoElection(tp, plan.error));
   }
   std::vector<Operation> operations;
   AppendOperations(plan.write, operations);

@@ -18,6 +18,9 @@ namespace kafkalite::model {
 
 inline constexpr size_t kMaxTopicNameLength = 249;
 
+// Of one topic. Kafka has no such limit but memory; a slip of the finger should not find it.
+inline constexpr int32_t kMaxPartitions = 100'000;
+
 // INVALID_ARGUMENT, in Kafka's words, for an empty, dotted, too long or illegal name.
 absl::Status ValidateTopicName(std::string_view name);
 

@@ -145,5 +145,54 @@ TEST_P(Race, OfTwoThatAddPartitionsBothHearWhatBecameOfIt) {
   }
 }
 
+// --- A simulation's contract --------------------------------------------------------------------
+
+TEST(SimulationTest, AnotherThreadIsRefusedAndChangesNothing) {
+  Simulation simulation(1);
+  auto cluster = *Cluster::Start({.simulation = simulation.executor()});
+  auto topic = *cluster->CreateTopic(kTopic, {});
+  std::vector<absl::Status> refused;
+  std::thread([&] {
+    refused = {cluster->Kill(1),
+               cluster->Shutdown(2),
+               cluster->Restart(3),
+               cluster->Pause(1),
+               cluster->Resume(1),
+               cluster->controller().status(),
+               cluster->broker(1).ReadReplica(kTopic, 0).status(),
+               cluster->CreateTopic("other", {}).status(),
+               topic.Describe().status()};
+  }).join();
+  for (const absl::Status& status : refused) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  }
+  EXPECT_EQ(*cluster->ListTopics(), std::vector<std::string>{kTopic});
+  for (const int32_t id : cluster->broker_ids()) {
+    EXPECT_EQ(*cluster->broker(id).state(), BrokerState::kRunning);
+  }
+}
+
+TEST(SimulationTest, IsForOneCluster) {
+  Simulation simulation(1);
+  auto cluster = *Cluster::Start({.simulation = simulation.executor()});
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(Cluster::Start({.simulation = simulation.executor()}).status()));
+  EXPECT_TRUE(cluster->CreateTopic(kTopic, {}).ok());
+}
+
+// --- A restart that is overtaken ----------------------------------------------------------------
+
+TEST(RestartTest, OfABrokerThatSomebodyStopsMeanwhileEndsAtOnce) {
+  auto cluster = *Cluster::Start({});
+  for (int i = 0; i < 30; ++i) {
+    (void)cluster->Kill(2);
+    const auto start = std::chrono::steady_clock::now();
+    std::thread killer([&] { (void)cluster->Kill(2); });
+    (void)cluster->Restart(2);
+    killer.join();
+    ASSERT_LT(std::chrono::steady_clock::now() - start, seconds(10));
+  }
+}
+
 }  // namespace
 }  // namespace kafkalite::testing
