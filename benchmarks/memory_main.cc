@@ -68,5 +68,10 @@ int Main(int seconds) {
 }  // namespace kafkalite::benchmarks
 
 int main(int argc, char** argv) {
-  return kafkalite::benchmarks::Main(argc > 1 ? std::max(std::atoi(argv[1]), 1) : 10);
+  const int seconds = argc > 1 ? std::atoi(argv[1]) : 10;
+  if (argc > 2 || seconds < 1) {
+    std::fprintf(stderr, "usage: memory_main [seconds]\n");
+    return 2;
+  }
+  return kafkalite::benchmarks::Main(seconds);
 }

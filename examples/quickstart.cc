@@ -322,13 +322,16 @@ int Main(const std::vector<std::string>& arguments) {
   if (!options.ok()) return fail(options.status(), 2);
   if (options->help) {
     Print(HelpText());
-    return 0;
+    return std::fflush(stdout) == 0 ? 0 : 1;
   }
   const absl::StatusOr<Input> input =
       options->files.empty() ? Input::Sample() : Input::Read(options->files);
   if (!input.ok()) return fail(input.status(), 1);
   Quickstart quickstart(*options, *input);
   if (const absl::Status status = quickstart.Run(); !status.ok()) return fail(status, 1);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return fail(absl::DataLossError("standard output cannot be written"), 1);
+  }
   return 0;
 }
 

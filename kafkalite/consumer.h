@@ -147,7 +147,7 @@ class Consumer {
   // Replaces the assignment. Partitions that stay keep their position. NOT_FOUND for an unknown
   // topic or partition, INVALID_ARGUMENT for one named twice: nothing changes then.
   absl::Status Assign(const std::vector<TopicPartition>& partitions);
-  // All partitions of a topic.
+  // All partitions that the topic has now; call it again for those that are added later.
   absl::Status AssignTopic(std::string_view topic);
   std::vector<TopicPartition> assignment() const;
 
@@ -164,7 +164,8 @@ class Consumer {
 
   // Returns as soon as there is a record, with what is there; nothing after `timeout`.
   //   OUT_OF_RANGE          a position is outside of the log and auto_offset_reset is kError
-  //   NOT_FOUND             an assigned topic is gone
+  //   NOT_FOUND             an assigned topic is gone; one that was made anew under its name is
+  //                         taken for it, and read from the present position on
   //   RESOURCE_EXHAUSTED    Records that are still held fill the reader budget
   //   FAILED_PRECONDITION   the cluster is shut down, or nothing is assigned
   // Changes of leaders are waited out.
