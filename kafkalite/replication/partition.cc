@@ -27,21 +27,48 @@ constexpr base::Duration kExpiryInterval = std::chrono::minutes(1);
 
 }  // namespace
 
-std::shared_ptr<Partition> Partition::Open(std::shared_ptr<PartitionHost> host,
-                                           model::TopicPartition tp, const Options& options,
-                                           std::unique_ptr<storage::Log> log) {
-  EpochCache epochs;
-  ProducerState producers;
+void Partition::Open(std::shared_ptr<PartitionHost> host, model::TopicPartition tp,
+                     const Options& options, std::unique_ptr<storage::Log> log,
+                     OpenCallback callback) {
+  struct Known {
+    EpochCache epochs;
+    ProducerState producers;
+  };
+  auto known = std::make_shared<Known>();
   const base::Time now = host->executor().clock().Now();
-  log->ForEachHeader([&](const format::BatchHeader& header) {
-    epochs.Assign(header.leader_epoch, header.base_offset);
-    producers.Appended(header, now);
+  storage::Log& visited = *log;
+  visited.VisitHeaders(
+      visited.start_offset(),
+      [known, now](const format::BatchHeader& header) {
+        known->epochs.Assign(header.leader_epoch, header.base_offset);
+        known->producers.Appended(header, now);
+      },
+      [known, host = std::move(host), tp = std::move(tp), options, log = std::move(log),
+       callback = std::move(callback)](const absl::Status& status) mutable {
+        if (!status.ok()) return callback(status);
+        ReplicaCore core({.self = host->self(), .lag_time_max = options.lag_time_max}, log->id(),
+                         {log->start_offset(), log->end_offset()}, std::move(known->epochs));
+        std::shared_ptr<Partition> partition(new Partition(std::move(host), std::move(tp), options,
+                                                           std::move(log), std::move(core),
+                                                           std::move(known->producers)));
+        partition->WatchProgress();
+        callback(std::move(partition));
+      });
+}
+
+void Partition::WatchProgress() {
+  // No strong reference: the log is the partition's.
+  strand_.Run([self = shared_from_this()] {
+    self->strand_.AssertInside();
+    self->log_->SetListener([weak = self->weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      self->strand_.Run([self] {
+        self->strand_.AssertInside();
+        if (self->log_ != nullptr) self->OnProgress();
+      });
+    });
   });
-  ReplicaCore core({.self = host->self(), .lag_time_max = options.lag_time_max}, log->id(),
-                   {log->start_offset(), log->end_offset()}, std::move(epochs));
-  return std::shared_ptr<Partition>(new Partition(std::move(host), std::move(tp), options,
-                                                  std::move(log), std::move(core),
-                                                  std::move(producers)));
 }
 
 Partition::Partition(std::shared_ptr<PartitionHost> host, model::TopicPartition tp,
@@ -65,6 +92,16 @@ void Partition::CarryOut(Effects& effects) {
   }
 }
 
+void Partition::OnProgress() {
+  Effects effects;
+  core_.Secured(log_->progress().written, effects);
+  CarryOut(effects);
+  while (auto append = waiting_for_leader_.TakeUpTo(core_.secured())) {
+    append->callback(std::move(append->result));
+  }
+  if (!busy()) Fetch();
+}
+
 // --- Controller ---------------------------------------------------------------------------------
 
 void Partition::Apply(transport::PartitionUpdate update) {
@@ -79,6 +116,7 @@ void Partition::DoApply(transport::PartitionUpdate update) {
   const auto transition = core_.Apply(update, Now(), effects);
   if (transition == ReplicaCore::Transition::kStale) return;
   config_ = update.config;
+  log_->Configure(config_);
   controller_epoch_ = update.controller_epoch;
   switch (transition) {
     case ReplicaCore::Transition::kStale:
@@ -113,9 +151,10 @@ void Partition::DoApply(transport::PartitionUpdate update) {
 }
 
 void Partition::StopLeading() {
-  auto appends = std::exchange(waiting_appends_, {});
-  for (WaitingAppend& append : appends) {
-    append.callback({.error = ErrorCode::kNotLeaderOrFollower});
+  for (WaitingAppends* waiting : {&waiting_for_isr_, &waiting_for_leader_}) {
+    for (WaitingAppend& append : waiting->TakeAll()) {
+      append.callback({.error = ErrorCode::kNotLeaderOrFollower});
+    }
   }
   auto fetches = std::exchange(waiting_fetches_, {});
   for (auto& [replica, fetch] : fetches) {
@@ -143,19 +182,18 @@ void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration tim
     callback(std::move(result));
     return;
   }
-  const bool acknowledged = !acks_all || kMutantAcknowledgeAtLeaderAppend;
-  if (acknowledged) {
+  const bool waits = acks_all && !kMutantAcknowledgeAtLeaderAppend;
+  const Offset written = log_->progress().written;
+  if (!waits && end <= written) {
     callback(std::move(result));
   } else {
-    // A batch that was sent again may end before others that wait: the HW passes them in order.
-    auto place = waiting_appends_.end();
-    while (place != waiting_appends_.begin() && std::prev(place)->end > end) --place;
-    waiting_appends_.insert(place, WaitingAppend{end, base::SaturatingAdd(Now(), timeout),
-                                                 std::move(result), std::move(callback)});
+    (waits ? waiting_for_isr_ : waiting_for_leader_)
+        .Add({end, base::SaturatingAdd(Now(), timeout), std::move(result), std::move(callback)});
   }
   Effects effects;
   core_.Appended(log_->end_offset(), effects);
-  effects.high_watermark_advanced |= !acknowledged && end <= core_.high_watermark();
+  core_.Secured(written, effects);
+  effects.high_watermark_advanced |= waits && end <= core_.high_watermark();
   CarryOut(effects);
   AnswerFollowers();
   Retain(/*by_time=*/false);
@@ -163,6 +201,7 @@ void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration tim
 
 AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& end) {
   if (log_ == nullptr) return {.error = ErrorCode::kNotLeaderOrFollower};
+  if (rebuilding_) return {.error = ErrorCode::kLeaderNotAvailable};
   const ErrorCode error = core_.CheckAppend(acks_all);
   if (error != ErrorCode::kNone) return {.error = error};
   if (batch.size_bytes() > static_cast<size_t>(config_.max_message_bytes)) {
@@ -190,24 +229,18 @@ AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& e
 }
 
 void Partition::CompleteAppends() {
-  while (!waiting_appends_.empty() && waiting_appends_.front().end <= core_.high_watermark()) {
-    WaitingAppend append = std::move(waiting_appends_.front());
-    waiting_appends_.pop_front();
+  while (auto append = waiting_for_isr_.TakeUpTo(core_.high_watermark())) {
     const ErrorCode error = core_.CheckCompletion();
-    if (error != ErrorCode::kNone) append.result = {.error = error};
-    append.callback(std::move(append.result));
+    if (error != ErrorCode::kNone) append->result = {.error = error};
+    append->callback(std::move(append->result));
   }
 }
 
 void Partition::ExpireWaits(base::Time now) {
-  for (auto it = waiting_appends_.begin(); it != waiting_appends_.end();) {
-    if (it->deadline > now) {
-      ++it;
-      continue;
+  for (WaitingAppends* waiting : {&waiting_for_isr_, &waiting_for_leader_}) {
+    for (AppendCallback& callback : waiting->TakeExpired(now)) {
+      callback({.error = ErrorCode::kRequestTimedOut});
     }
-    AppendCallback callback = std::move(it->callback);
-    it = waiting_appends_.erase(it);
-    callback({.error = ErrorCode::kRequestTimedOut});
   }
   for (auto it = waiting_fetches_.begin(); it != waiting_fetches_.end();) {
     if (it->second.deadline > now) {
@@ -269,11 +302,38 @@ void Partition::AnswerFollowers() {
 }
 
 void Partition::AnswerFetch(WaitingFetch fetch) {
+  auto read = log_->Read(fetch.request.fetch_offset,
+                         {.max_offset = log_->end_offset(),
+                          .max_bytes = static_cast<size_t>(std::max(fetch.request.max_bytes, 0))});
+  if (!read.ok()) {
+    AnswerFetchWith(std::move(fetch), read.status());
+  } else if (read->cold != nullptr) {
+    AnswerFetchCold(std::move(fetch), *read->cold);
+  } else {
+    AnswerFetchWith(std::move(fetch), std::move(read->batches));
+  }
+}
+
+void Partition::AnswerFetchCold(WaitingFetch fetch, storage::ColdRead& cold) {
+  cold.Load([self = shared_from_this(), epoch = core_.leader_epoch(),
+             fetch = std::move(fetch)](absl::StatusOr<std::vector<format::Batch>> batches) mutable {
+    Partition& partition = *self;
+    partition.strand_.Run([self = std::move(self), epoch, fetch = std::move(fetch),
+                           batches = std::move(batches)]() mutable {
+      self->strand_.AssertInside();
+      if (self->log_ == nullptr) return;
+      // What was read may have been truncated since, if this replica has followed meanwhile.
+      if (self->core_.leader_epoch() != epoch || self->core_.role() != Role::kLeader) {
+        return fetch.reply(self->EmptyResponse(ErrorCode::kNotLeaderOrFollower));
+      }
+      self->AnswerFetchWith(std::move(fetch), std::move(batches));
+    });
+  });
+}
+
+void Partition::AnswerFetchWith(WaitingFetch fetch,
+                                absl::StatusOr<std::vector<format::Batch>> batches) {
   transport::ReplicaFetchResponse response = EmptyResponse(ErrorCode::kNone);
-  auto batches =
-      log_->Read(fetch.request.fetch_offset,
-                 {.max_offset = log_->end_offset(),
-                  .max_bytes = static_cast<size_t>(std::max(fetch.request.max_bytes, 0))});
   if (batches.ok()) {
     response.batches = *std::move(batches);
   } else if (absl::IsOutOfRange(batches.status())) {
@@ -408,10 +468,11 @@ void Partition::Read(const ReadRequest& request, ReadCallback callback) {
       if (request.fetch_offset < result.log_start_offset || request.fetch_offset > end) {
         result.error = ErrorCode::kOffsetOutOfRange;
       } else if (request.fetch_offset < result.high_watermark) {
-        auto batches = self->log_->Read(request.fetch_offset, {.max_offset = result.high_watermark,
-                                                               .max_bytes = request.max_bytes});
-        if (batches.ok()) {
-          result.batches = *std::move(batches);
+        auto read = self->log_->Read(request.fetch_offset, {.max_offset = result.high_watermark,
+                                                            .max_bytes = request.max_bytes});
+        if (read.ok()) {
+          result.batches = std::move(read->batches);
+          result.cold = std::move(read->cold);
         } else {
           result.error = ErrorCode::kStorageError;
         }
@@ -465,10 +526,20 @@ void Partition::FindOffset(int64_t timestamp, model::LeaderEpoch current_leader_
       // The HW is not known yet: neither is what lies below it (rule 10).
     } else if (timestamp == protocol::kLatestTimestamp) {
       result.offset = self->core_.high_watermark();
-    } else if (const auto found =
-                   self->log_->FindByTimestamp(timestamp, self->core_.high_watermark())) {
-      result.timestamp = found->timestamp;
-      result.offset = found->offset;
+    } else {
+      return self->log_->FindByTimestamp(
+          timestamp, self->core_.high_watermark(),
+          [callback = std::move(callback)](
+              absl::StatusOr<std::optional<storage::TimestampAndOffset>> found) mutable {
+            OffsetResult result;
+            if (!found.ok()) {
+              result.error = ErrorCode::kStorageError;
+            } else if (found->has_value()) {
+              result.timestamp = (*found)->timestamp;
+              result.offset = (*found)->offset;
+            }
+            callback(result);
+          });
     }
     callback(result);
   });
@@ -477,7 +548,7 @@ void Partition::FindOffset(int64_t timestamp, model::LeaderEpoch current_leader_
 // --- Follower -----------------------------------------------------------------------------------
 
 void Partition::Fetch() {
-  if (fetching_ || core_.role() != Role::kFollower) return;
+  if (fetching_ || busy() || core_.role() != Role::kFollower) return;
   fetching_ = true;
   const uint64_t number = ++fetch_number_;
   transport::ReplicaFetchRequest request = core_.NextFetch(tp_, host_->incarnation());
@@ -545,7 +616,8 @@ bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
       // An emptied log may end amid a batch of the leader's: it begins anew with that batch
       // (KAFKA-6975).
       if (log_->start_offset() < log_->end_offset()) return false;
-      if (!Truncate({ReplicaCore::FetchAction::Kind::kRestartAt, first}).ok()) return false;
+      // Fetched again once that is done.
+      return Truncate({ReplicaCore::FetchAction::Kind::kRestartAt, first}).ok();
     }
     if (!log_->Append(response.batches).ok()) return false;
     const base::Time now = Now();
@@ -556,6 +628,7 @@ bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
   }
   Effects effects;
   core_.Fetched(log_->end_offset(), response.high_watermark, effects);
+  core_.Secured(log_->progress().written, effects);
   CarryOut(effects);
   Retain(/*by_time=*/false);
   return true;
@@ -571,14 +644,38 @@ absl::Status Partition::Truncate(const ReplicaCore::FetchAction& action) {
     status.Update(log_->TruncateSuffix(action.offset));
   }
   // Whatever was done of it: the rest agrees with what the log holds now.
-  const base::Time now = Now();
-  producers_.Clear();
-  log_->ForEachHeader([&](const format::BatchHeader& header) {
-    strand_.AssertInside();
-    producers_.Appended(header, now);
-  });
   core_.Truncated({log_->start_offset(), log_->end_offset()});
+  RebuildProducers();
   return status;
+}
+
+void Partition::RebuildProducers() {
+  rebuilding_ = true;
+  const auto rebuilt = std::make_shared<ProducerState>();
+  log_->VisitHeaders(
+      log_->start_offset(),
+      [rebuilt, now = Now()](const format::BatchHeader& header) { rebuilt->Appended(header, now); },
+      [self = shared_from_this(), rebuilt,
+       number = ++rebuild_number_](const absl::Status& status) mutable {
+        Partition& partition = *self;
+        partition.strand_.Run([self = std::move(self), rebuilt, number, status] {
+          self->strand_.AssertInside();
+          if (self->log_ == nullptr || number != self->rebuild_number_) return;
+          if (!status.ok()) return self->RebuildLater();
+          self->rebuilding_ = false;
+          self->producers_ = std::move(*rebuilt);
+          self->Fetch();
+        });
+      });
+}
+
+void Partition::RebuildLater() {
+  host_->After(kLongestPause, [self = shared_from_this(), number = rebuild_number_] {
+    self->strand_.Run([self, number] {
+      self->strand_.AssertInside();
+      if (self->log_ != nullptr && number == self->rebuild_number_) self->RebuildProducers();
+    });
+  });
 }
 
 // --- Both ---------------------------------------------------------------------------------------
@@ -621,7 +718,19 @@ void Partition::Tick() {
 void Partition::Inspect(absl::AnyInvocable<void(ReplicaSnapshot)> callback) {
   strand_.Run([self = shared_from_this(), callback = std::move(callback)]() mutable {
     self->strand_.AssertInside();
-    callback(self->TakeSnapshot());
+    ReplicaSnapshot snapshot = self->TakeSnapshot();
+    if (self->log_ == nullptr) return callback(std::move(snapshot));
+    auto read = self->log_->Read(snapshot.log_start,
+                                 {.max_offset = snapshot.log_end, .max_bytes = SIZE_MAX});
+    if (read.ok() && read->cold != nullptr) {
+      return read->cold->Load([snapshot = std::move(snapshot), callback = std::move(callback)](
+                                  absl::StatusOr<std::vector<format::Batch>> batches) mutable {
+        if (batches.ok()) snapshot.batches = *std::move(batches);
+        callback(std::move(snapshot));
+      });
+    }
+    if (read.ok()) snapshot.batches = std::move(read->batches);
+    callback(std::move(snapshot));
   });
 }
 
@@ -637,9 +746,6 @@ ReplicaSnapshot Partition::TakeSnapshot() const {
   snapshot.high_watermark = core_.high_watermark();
   for (const auto& [member, log_id] : core_.isr().members) snapshot.isr.push_back(member);
   snapshot.epochs = core_.epochs().entries();
-  auto batches =
-      log_->Read(snapshot.log_start, {.max_offset = snapshot.log_end, .max_bytes = SIZE_MAX});
-  if (batches.ok()) snapshot.batches = *std::move(batches);
   return snapshot;
 }
 
@@ -647,7 +753,8 @@ void Partition::Close(base::Task closed) {
   strand_.Run([self = shared_from_this(), closed = std::move(closed)]() mutable {
     self->strand_.AssertInside();
     // What waits is destroyed unanswered: its callers see a broken connection.
-    const auto appends = std::exchange(self->waiting_appends_, {});
+    const auto for_isr = self->waiting_for_isr_.TakeAll();
+    const auto for_leader = self->waiting_for_leader_.TakeAll();
     const auto fetches = std::exchange(self->waiting_fetches_, {});
     if (self->log_ != nullptr) self->WakeReaders(/*all=*/true);
     self->log_.reset();

@@ -25,6 +25,7 @@
 #include "kafkalite/coordination/znodes.h"
 #include "kafkalite/replication/producer_state.h"
 #include "kafkalite/replication/replica_core.h"
+#include "kafkalite/replication/waiting_appends.h"
 #include "kafkalite/storage/log.h"
 #include "kafkalite/transport/peer_service.h"
 
@@ -44,14 +45,6 @@ class PartitionHost {
   virtual std::shared_ptr<coordination::Session> session() = 0;
 };
 
-struct AppendResult {
-  model::ErrorCode error = model::ErrorCode::kNone;
-  model::Offset base_offset{-1};
-  model::Offset log_start_offset{-1};
-  std::string message;
-};
-using AppendCallback = absl::AnyInvocable<void(AppendResult)>;
-
 struct ReadRequest {
   model::LeaderEpoch current_leader_epoch = model::kNoEpoch;
   model::Offset fetch_offset;
@@ -62,6 +55,8 @@ struct ReadResult {
   model::Offset high_watermark{-1};
   model::Offset log_start_offset{-1};
   std::vector<format::Batch> batches;
+  // Committed batches that lie on a device; null if `batches` is the answer.
+  std::shared_ptr<storage::ColdRead> cold;
 };
 using ReadCallback = absl::AnyInvocable<void(ReadResult)>;
 
@@ -100,9 +95,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
     base::Duration fetch_max_wait{};
   };
 
-  static std::shared_ptr<Partition> Open(std::shared_ptr<PartitionHost> host,
-                                         model::TopicPartition tp, const Options& options,
-                                         std::unique_ptr<storage::Log> log);
+  // Rebuilds what a replica knows of its log, then calls back.
+  using OpenCallback = absl::AnyInvocable<void(absl::StatusOr<std::shared_ptr<Partition>>)>;
+  static void Open(std::shared_ptr<PartitionHost> host, model::TopicPartition tp,
+                   const Options& options, std::unique_ptr<storage::Log> log,
+                   OpenCallback callback);
 
   const model::TopicPartition& tp() const { return tp_; }
   model::LogId log_id() const { return log_id_; }
@@ -135,12 +132,6 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Close(base::Task closed);
 
  private:
-  struct WaitingAppend {
-    model::Offset end;  // of its records: waits until the HW is there
-    base::Time deadline;
-    AppendResult result;
-    AppendCallback callback;
-  };
   struct WaitingFetch {
     transport::ReplicaFetchRequest request;
     base::Time deadline;
@@ -154,11 +145,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(std::shared_ptr<PartitionHost> host, model::TopicPartition tp, const Options& options,
             std::unique_ptr<storage::Log> log, ReplicaCore core, ProducerState producers);
 
+  void WatchProgress();
   base::Time Now() { return host_->executor().clock().Now(); }
 
   void DoApply(transport::PartitionUpdate update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void StopLeading() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CarryOut(Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // The log is safer than it was.
+  void OnProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   // Leader: appends.
   void DoAppend(format::Batch& batch, bool acks_all, base::Duration timeout,
@@ -177,6 +171,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void AnswerFollowers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void AnswerFetch(WaitingFetch fetch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void AnswerFetchWith(WaitingFetch fetch, absl::StatusOr<std::vector<format::Batch>> batches)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void AnswerFetchCold(WaitingFetch fetch, storage::ColdRead& cold)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   transport::ReplicaFetchResponse EmptyResponse(model::ErrorCode error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
@@ -199,6 +197,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   absl::Status Truncate(const ReplicaCore::FetchAction& action)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void RebuildLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void RebuildProducers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // What holds the follower up until it is done: then Fetch().
+  bool busy() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_) {
+    return rebuilding_ || core_.secured() < core_.log_end();
+  }
 
   ReplicaSnapshot TakeSnapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void Retain(bool by_time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
@@ -219,9 +223,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   model::TopicConfig config_ ABSL_GUARDED_BY(strand_);
   model::ControllerEpoch controller_epoch_ ABSL_GUARDED_BY(strand_);
 
-  std::deque<WaitingAppend> waiting_appends_ ABSL_GUARDED_BY(strand_);
+  WaitingAppends waiting_for_isr_ ABSL_GUARDED_BY(strand_);     // at the high watermark
+  WaitingAppends waiting_for_leader_ ABSL_GUARDED_BY(strand_);  // at what is secured here
   std::map<model::BrokerId, WaitingFetch> waiting_fetches_ ABSL_GUARDED_BY(strand_);
   std::vector<WaitingReader> waiting_readers_ ABSL_GUARDED_BY(strand_);
+
+  // The producer state is behind the log, since a truncation: no append yet.
+  bool rebuilding_ ABSL_GUARDED_BY(strand_) = false;
+  uint64_t rebuild_number_ ABSL_GUARDED_BY(strand_) = 0;
 
   // The fetch under way: its number (0: none), and when it is given up.
   uint64_t fetch_number_ ABSL_GUARDED_BY(strand_) = 0;

@@ -17,6 +17,7 @@ ReplicaCore::ReplicaCore(const Config& config, model::LogId log_id, LogEnds log,
       log_id_(log_id),
       log_(log),
       epochs_(std::move(epochs)),
+      secured_(log.end),
       high_watermark_(log.start) {}
 
 ReplicaCore::Transition ReplicaCore::Apply(const transport::PartitionUpdate& update, base::Time now,
@@ -99,6 +100,11 @@ void ReplicaCore::Appended(Offset end, Effects& effects) {
   AdvanceHighWatermark(effects);
 }
 
+void ReplicaCore::Secured(Offset end, Effects& effects) {
+  secured_ = std::max(secured_, std::min(end, log_.end));
+  if (role_ == Role::kLeader) AdvanceHighWatermark(effects);
+}
+
 bool ReplicaCore::InMaximalIsr(BrokerId broker) const {
   if (proposed_ && kMutantHighWatermarkOverProposedIsr) {
     return proposed_->isr.members.contains(broker);
@@ -107,7 +113,7 @@ bool ReplicaCore::InMaximalIsr(BrokerId broker) const {
 }
 
 void ReplicaCore::AdvanceHighWatermark(Effects& effects) {
-  Offset lowest = log_.end;
+  Offset lowest = secured_;
   for (const auto& [broker, progress] : followers_) {
     if (InMaximalIsr(broker)) lowest = std::min(lowest, progress.end);
   }
@@ -287,6 +293,7 @@ void ReplicaCore::Truncated(LogEnds log) {
     epochs_.TruncateSuffix(log.end);
     epochs_.TruncatePrefix(log.start);
   }
+  secured_ = std::clamp(secured_, log.start, log.end);
   high_watermark_ = std::clamp(high_watermark_, log.start, log.end);
 }
 

@@ -59,7 +59,8 @@ class ReplicaCore {
     model::Offset end;
   };
 
-  // `epochs` as rebuilt from the log. The HW starts at the log's start: it is a hint (rule 19).
+  // `epochs` as rebuilt from the log, which is secured. The HW starts at the log's start: it is a
+  // hint (rule 19).
   ReplicaCore(const Config& config, model::LogId log_id, LogEnds log, EpochCache epochs);
 
   // --- Controller -------------------------------------------------------------------------------
@@ -80,6 +81,9 @@ class ReplicaCore {
 
   // The leader's log has grown to `end`.
   void Appended(model::Offset end, Effects& effects);
+  // What comes before `end` in this replica's log is as safe as the topic demands: only that counts
+  // towards the HW, and only that may be acknowledged. Moves up only; a truncation lowers it.
+  void Secured(model::Offset end, Effects& effects);
 
   struct FetchVerdict {
     model::ErrorCode error = model::ErrorCode::kNone;
@@ -152,6 +156,7 @@ class ReplicaCore {
   model::Offset high_watermark() const { return high_watermark_; }
   model::Offset log_start() const { return log_.start; }
   model::Offset log_end() const { return log_.end; }
+  model::Offset secured() const { return secured_; }
   const EpochCache& epochs() const { return epochs_; }
   const Isr& isr() const { return isr_; }
   bool isr_write_pending() const { return proposed_.has_value(); }
@@ -183,6 +188,7 @@ class ReplicaCore {
   const model::LogId log_id_;
   LogEnds log_;
   EpochCache epochs_;
+  model::Offset secured_;
   model::Offset high_watermark_;
 
   Role role_ = Role::kOffline;

@@ -135,7 +135,10 @@ class ReplicaCoreTest : public testing::Test {
   ErrorCode FetchError(ReplicaCore& core, const FetchSpec& spec) {
     return core.OnFollowerFetch(Fetch(spec), now_, effects_).error;
   }
-  void Append(ReplicaCore& core, int64_t end) { core.Appended(Offset(end), effects_); }
+  void Append(ReplicaCore& core, int64_t end) {
+    core.Appended(Offset(end), effects_);
+    core.Secured(Offset(end), effects_);
+  }
   void Tick(ReplicaCore& core) { core.Tick(now_, effects_); }
 
   // What was proposed since the last call; empty if nothing.
@@ -523,6 +526,30 @@ TEST_F(ReplicaCoreTest, TheHighWatermarkIsTheLowestEndOfTheIsr) {
   EXPECT_EQ(Hw(core), 10);
 }
 
+TEST_F(ReplicaCoreTest, WhatTheLeaderItselfHasNotSecuredIsNotCommitted) {
+  ReplicaCore core = MakeLeader();
+  core.Appended(Offset(10), effects_);
+  FetchOk(core, {.replica = 2, .offset = 10});
+  FetchOk(core, {.replica = 3, .offset = 10});
+  EXPECT_EQ(Hw(core), 0);
+  core.Secured(Offset(4), effects_);
+  EXPECT_EQ(Hw(core), 4);
+  core.Secured(Offset(3), effects_);  // late news
+  core.Secured(Offset(12), effects_);
+  EXPECT_EQ(core.secured(), Offset(10));
+  EXPECT_EQ(Hw(core), 10);
+}
+
+TEST_F(ReplicaCoreTest, ATruncationTakesBackWhatWasSecured) {
+  ReplicaCore core = MakeCore(1, 10, {{0, 0}});
+  EXPECT_EQ(core.secured(), Offset(10)) << "what was recovered is on the device";
+  EXPECT_EQ(core.Apply(Update({.leader = 2, .epoch = 1}), now_, effects_),
+            Transition::kBecameFollower);
+  core.Truncated({Offset(0), Offset(6)});
+  core.Fetched(Offset(9), Offset(0), effects_);
+  EXPECT_EQ(core.secured(), Offset(6));
+}
+
 TEST_F(ReplicaCoreTest, ALeaderThatIsAloneInTheIsrCommitsAtOnce) {
   ReplicaCore core = MakeLeader({.isr = {1}}, 7, {{0, 0}});
   EXPECT_EQ(Hw(core), 7);
@@ -887,6 +914,7 @@ class Replica {
     end_ += count;
     Effects effects;
     core_->Appended(Offset(end_), effects);
+    core_->Secured(Offset(end_), effects);
   }
   void Restart() {
     EpochCache epochs;
@@ -959,6 +987,7 @@ class Replica {
       core_->ObserveEpoch(batch.epoch, Offset(batch.base));
       Effects effects;
       core_->Fetched(Offset(end_), leader.core_->high_watermark(), effects);
+      core_->Secured(Offset(end_), effects);
       return true;
     }
     Effects effects;

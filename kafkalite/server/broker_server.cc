@@ -158,26 +158,46 @@ void BrokerServer::UpdateClusterState(transport::ClusterStateUpdate update,
   updates_.Run(
       [self = shared_from_this(), update = std::move(update), reply = std::move(reply)]() mutable {
         self->updates_.AssertInside();
-        if (self->host_->stopped()) return;
-        if (update.broker_incarnation != self->host_->incarnation()) {
-          return reply(transport::ClusterStateAck{.error = ErrorCode::kStaleBrokerEpoch});
-        }
-        if (update.controller_epoch < self->controller_epoch_) {
-          return reply(transport::ClusterStateAck{.error = ErrorCode::kStaleControllerEpoch});
-        }
-        self->controller_epoch_ = update.controller_epoch;
-        self->metadata_.Apply(update);
-        self->replicas_.Apply(
-            self->host_, update,
-            [self, full = update.full, reply = std::move(reply)](absl::Status deleted) mutable {
-              transport::ClusterStateAck ack;
-              // To be told again: the topic's name stays taken until then.
-              if (!deleted.ok()) ack.error = ErrorCode::kStorageError;
-              if (full) ack.log_ids = self->replicas_.LogIds();
-              ack.offline = self->replicas_.Offline();
-              reply(std::move(ack));
-            });
+        self->waiting_updates_.push_back({std::move(update), std::move(reply)});
+        self->ApplyNext();
       });
+}
+
+void BrokerServer::ApplyNext() {
+  while (!updating_ && !waiting_updates_.empty()) {
+    const auto update = std::make_shared<Update>(std::move(waiting_updates_.front()));
+    waiting_updates_.pop_front();
+    if (host_->stopped()) continue;
+    const transport::ClusterStateUpdate& news = update->news;
+    if (news.broker_incarnation != host_->incarnation()) {
+      update->reply(transport::ClusterStateAck{.error = ErrorCode::kStaleBrokerEpoch});
+      continue;
+    }
+    if (news.controller_epoch < controller_epoch_) {
+      update->reply(transport::ClusterStateAck{.error = ErrorCode::kStaleControllerEpoch});
+      continue;
+    }
+    controller_epoch_ = news.controller_epoch;
+    metadata_.Apply(news);
+    updating_ = true;
+    replicas_.Apply(host_, news, [self = shared_from_this(), update](absl::Status deleted) {
+      self->updates_.Run([self, update, deleted = std::move(deleted)] {
+        self->updates_.AssertInside();
+        self->OnApplied(*update, deleted);
+      });
+    });
+  }
+}
+
+void BrokerServer::OnApplied(Update& update, const absl::Status& deleted) {
+  updating_ = false;
+  transport::ClusterStateAck ack;
+  // To be told again: the topic's name stays taken until then.
+  if (!deleted.ok()) ack.error = ErrorCode::kStorageError;
+  if (update.news.full) ack.log_ids = replicas_.LogIds();
+  ack.offline = replicas_.Offline();
+  update.reply(std::move(ack));
+  ApplyNext();
 }
 
 }  // namespace kafkalite::server

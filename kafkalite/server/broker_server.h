@@ -10,6 +10,7 @@
 #define KAFKALITE_SERVER_BROKER_SERVER_H_
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -90,6 +91,14 @@ class BrokerServer final : public transport::ClientService,
   void Run(transport::Transport& transport);
   void ScheduleTick();
 
+  struct Update {
+    transport::ClusterStateUpdate news;
+    transport::Reply<transport::ClusterStateAck> reply;
+  };
+  void ApplyNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(updates_);
+  void OnApplied(Update& update, const absl::Status& deleted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(updates_);
+
   const std::shared_ptr<BrokerHost> host_;
   MetadataCache metadata_;
   ReplicaManager replicas_;
@@ -97,8 +106,10 @@ class BrokerServer final : public transport::ClientService,
   const std::shared_ptr<ProducerIds> producer_ids_;
   const std::shared_ptr<Registration> registration_;
 
-  // Updates are applied one at a time.
+  // Updates are applied one at a time, and opening a log may take its time.
   base::Strand updates_;
+  std::deque<Update> waiting_updates_ ABSL_GUARDED_BY(updates_);
+  bool updating_ ABSL_GUARDED_BY(updates_) = false;
   model::ControllerEpoch controller_epoch_ ABSL_GUARDED_BY(updates_);
 
   base::Mutex mu_;

@@ -19,45 +19,13 @@ std::shared_ptr<Partition> ReplicaManager::Find(const model::TopicPartition& tp)
   return found == partitions_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<Partition> ReplicaManager::FindOrOpen(
-    const std::shared_ptr<replication::PartitionHost>& host,
-    const transport::PartitionUpdate& news) {
-  base::MutexLock lock(mu_);
-  if (closed_) return nullptr;
-  const auto found = partitions_.find(news.tp);
-  if (found != partitions_.end()) return found->second;
-  auto log =
-      storage_->Open(news.tp, controller::NewLogId(host->incarnation(), news.topic_creation_id));
-  if (!log.ok()) {
-    offline_.insert(news.tp);
-    return nullptr;
-  }
-  offline_.erase(news.tp);
-  return partitions_[news.tp] = Partition::Open(host, news.tp, options_, *std::move(log));
-}
-
-void ReplicaManager::Apply(std::shared_ptr<replication::PartitionHost> host,
-                           const transport::ClusterStateUpdate& update,
-                           absl::AnyInvocable<void(absl::Status)> done) {
-  for (const transport::PartitionUpdate& news : update.partitions) {
-    const auto& replicas = news.replicas;
-    if (std::find(replicas.begin(), replicas.end(), host->self()) == replicas.end()) continue;
-    if (const auto partition = FindOrOpen(host, news)) partition->Apply(news);
-  }
-  if (update.deleted_topics.empty()) {
-    done(absl::OkStatus());
-  } else {
-    Delete(update.deleted_topics, std::move(done));
-  }
-}
-
 namespace {
 
-// Calls back when its last copy is gone, with the first error that was noted.
-class Deletion {
+// Calls back when its last reference is gone, with the first error that was noted.
+class Finish {
  public:
-  explicit Deletion(absl::AnyInvocable<void(absl::Status)> done) : done_(std::move(done)) {}
-  ~Deletion() { done_(std::move(status_)); }
+  explicit Finish(absl::AnyInvocable<void(absl::Status)> done) : done_(std::move(done)) {}
+  ~Finish() { done_(std::move(status_)); }
   void Note(const absl::Status& status) {
     base::MutexLock lock(mu_);
     status_.Update(status);
@@ -71,9 +39,56 @@ class Deletion {
 
 }  // namespace
 
+void ReplicaManager::Apply(const Host& host, const transport::ClusterStateUpdate& update,
+                           absl::AnyInvocable<void(absl::Status)> done) {
+  if (!update.deleted_topics.empty()) {
+    done = [this, topics = update.deleted_topics, done = std::move(done)](
+               const absl::Status&) mutable { Delete(topics, std::move(done)); };
+  }
+  const auto finish = std::make_shared<Finish>(std::move(done));
+  for (const transport::PartitionUpdate& news : update.partitions) {
+    const auto& replicas = news.replicas;
+    if (std::find(replicas.begin(), replicas.end(), host->self()) == replicas.end()) continue;
+    Tell(host, news, finish);
+  }
+}
+
+void ReplicaManager::Tell(const Host& host, const transport::PartitionUpdate& news,
+                          std::shared_ptr<void> finish) {
+  if (const auto partition = Find(news.tp)) {
+    partition->Apply(news);
+  } else {
+    Open(host, news, std::move(finish));
+  }
+}
+
+void ReplicaManager::Open(const Host& host, const transport::PartitionUpdate& news,
+                          std::shared_ptr<void> finish) {
+  auto opened = [this, news,
+                 finish = std::move(finish)](absl::StatusOr<std::shared_ptr<Partition>> partition) {
+    bool closed = false;
+    {
+      base::MutexLock lock(mu_);
+      if (!partition.ok()) {
+        offline_.insert(news.tp);
+        return;
+      }
+      offline_.erase(news.tp);
+      closed = closed_;
+      if (!closed) partitions_[news.tp] = *partition;
+    }
+    if (closed) return (*partition)->Close([] {});
+    (*partition)->Apply(news);
+  };
+  auto log =
+      storage_->Open(news.tp, controller::NewLogId(host->incarnation(), news.topic_creation_id));
+  if (!log.ok()) return opened(log.status());
+  Partition::Open(host, news.tp, options_, *std::move(log), std::move(opened));
+}
+
 void ReplicaManager::Delete(const std::vector<std::string>& topics,
                             absl::AnyInvocable<void(absl::Status)> done) {
-  const auto deletion = std::make_shared<Deletion>(std::move(done));
+  const auto deletion = std::make_shared<Finish>(std::move(done));
   std::set<model::TopicPartition> closed_first;
   for (const std::string& topic : topics) {
     std::vector<std::shared_ptr<Partition>> open;

@@ -30,8 +30,9 @@ class ReplicaManager {
   std::shared_ptr<replication::Partition> Find(const model::TopicPartition& tp) const;
 
   // Carries out the controller's decisions about this broker's replicas, then calls back: not OK
-  // if a log could not be deleted. Calls must not overlap.
-  void Apply(std::shared_ptr<replication::PartitionHost> host,
+  // if a log could not be deleted. REQUIRES: the last call has called back, and `done` keeps this
+  // alive.
+  void Apply(const std::shared_ptr<replication::PartitionHost>& host,
              const transport::ClusterStateUpdate& update,
              absl::AnyInvocable<void(absl::Status)> done);
 
@@ -44,10 +45,10 @@ class ReplicaManager {
 
  private:
   std::vector<std::shared_ptr<replication::Partition>> All() const;
-  // The partition, opened if it is not; null if that failed, or everything is closed.
-  std::shared_ptr<replication::Partition> FindOrOpen(
-      const std::shared_ptr<replication::PartitionHost>& host,
-      const transport::PartitionUpdate& news);
+  using Host = std::shared_ptr<replication::PartitionHost>;
+  // Hands the news to its partition, which is opened if need be; then lets go of `finish`.
+  void Tell(const Host& host, const transport::PartitionUpdate& news, std::shared_ptr<void> finish);
+  void Open(const Host& host, const transport::PartitionUpdate& news, std::shared_ptr<void> finish);
   // Deletes what the topics have here, also logs of which no partition was opened.
   void Delete(const std::vector<std::string>& topics, absl::AnyInvocable<void(absl::Status)> done);
 

@@ -15,6 +15,8 @@
 #define KAFKALITE_STORAGE_CONTRACT_TEST_H_
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -23,9 +25,11 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "gtest/gtest.h"
 #include "kafkalite/base/buffer.h"
 #include "kafkalite/format/record_batch.h"
@@ -44,6 +48,11 @@ class StorageFixture {
   // Ends the storage in order and makes it again over the same place, as a broker's clean restart
   // does. Called while no log is open.
   virtual void Restart() {}
+  // Whether work of logs that are closed is still under way.
+  virtual bool busy() { return false; }
+  // Lets what was asked for go on, where it needs somebody's help: a simulation's events, say.
+  // Called again and again until a test has what it waits for.
+  virtual void Proceed() { std::this_thread::sleep_for(std::chrono::microseconds(100)); }
 };
 
 struct StorageFixtureFactory {
@@ -112,11 +121,48 @@ class StorageContractTest : public testing::TestWithParam<StorageFixtureFactory>
   // [0, 10) in batches of 3, 3 and 4 records.
   void AppendTen() { Append({Make(0, 3), Make(3, 3), Make(6, 4)}); }
 
+  // Waits for a callback's answer. REQUIRES: `start` hands the callback on.
+  template <class T>
+  T Await(const std::function<void(absl::AnyInvocable<void(T)>)>& start) {
+    auto answer = std::make_shared<std::promise<T>>();
+    std::future<T> future = answer->get_future();
+    start([answer](T value) { answer->set_value(std::move(value)); });
+    while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      fixture_->Proceed();
+    }
+    return future.get();
+  }
+  using Batches = absl::StatusOr<std::vector<format::Batch>>;
+  // What there is to read, brought into memory if need be.
+  Batches ReadFrom(Log& log, int64_t from, int64_t max_offset, size_t max_bytes = kAll) {
+    auto read = log.Read(Offset(from), {.max_offset = Offset(max_offset), .max_bytes = max_bytes});
+    if (!read.ok()) return read.status();
+    if (read->cold == nullptr) return std::move(read->batches);
+    EXPECT_TRUE(read->batches.empty());
+    return Await<Batches>([&](auto callback) { read->cold->Load(std::move(callback)); });
+  }
+  using Found = absl::StatusOr<std::optional<TimestampAndOffset>>;
+  Found FindRecord(int64_t timestamp, int64_t max_offset) {
+    return Await<Found>([&](auto callback) {
+      log_->FindByTimestamp(timestamp, Offset(max_offset), std::move(callback));
+    });
+  }
+  std::vector<format::BatchHeader> Headers(int64_t from) {
+    auto visited = std::make_shared<std::vector<format::BatchHeader>>();
+    const auto status = Await<absl::Status>([&](auto callback) {
+      log_->VisitHeaders(
+          Offset(from),
+          [visited](const format::BatchHeader& header) { visited->push_back(header); },
+          std::move(callback));
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return *visited;
+  }
+
   // The base offsets of what Read returns.
   std::vector<int64_t> ReadBases(int64_t from, int64_t max_offset = 1 << 30,
                                  size_t max_bytes = kAll) {
-    const auto batches =
-        log_->Read(Offset(from), {.max_offset = Offset(max_offset), .max_bytes = max_bytes});
+    const auto batches = ReadFrom(*log_, from, max_offset, max_bytes);
     EXPECT_TRUE(batches.ok()) << batches.status();
     std::vector<int64_t> bases;
     if (batches.ok()) {
@@ -136,7 +182,7 @@ class StorageContractTest : public testing::TestWithParam<StorageFixtureFactory>
     EXPECT_EQ(log_->start_offset().value(), start);
     EXPECT_EQ(log_->end_offset().value(), end);
     EXPECT_EQ(ReadBases(start), bases);
-    const auto batches = log_->Read(Offset(start), {.max_offset = Offset(end), .max_bytes = kAll});
+    const auto batches = ReadFrom(*log_, start, end);
     ASSERT_TRUE(batches.ok());
     int64_t bytes = 0;
     std::vector<format::BatchHeader> headers;
@@ -146,17 +192,16 @@ class StorageContractTest : public testing::TestWithParam<StorageFixtureFactory>
       headers.push_back(batch.header);
     }
     EXPECT_EQ(log_->size_bytes(), bytes);
-    std::vector<format::BatchHeader> visited;
-    log_->ForEachHeader([&](const format::BatchHeader& header) { visited.push_back(header); });
-    EXPECT_EQ(visited, headers);
+    EXPECT_EQ(Headers(start), headers);
   }
 
   // The offset found, -1 if none.
   int64_t Find(int64_t timestamp, int64_t max_offset = 1 << 30) {
-    const auto found = log_->FindByTimestamp(timestamp, Offset(max_offset));
-    if (!found) return -1;
-    EXPECT_GE(found->timestamp, timestamp);
-    return found->offset.value();
+    const auto found = FindRecord(timestamp, max_offset);
+    EXPECT_TRUE(found.ok()) << found.status();
+    if (!found.ok() || !found->has_value()) return -1;
+    EXPECT_GE((*found)->timestamp, timestamp);
+    return (*found)->offset.value();
   }
 
   const std::unique_ptr<StorageFixture> fixture_ = GetParam().make();
@@ -176,7 +221,7 @@ TEST_P(StorageContractTest, ReadsBackWhatWasAppended) {
       MakeBatch(*pool_, {.offset = 0, .timestamps = {5, 6, 7}, .epoch = 1}),
       MakeBatch(*pool_, {.offset = 3, .timestamps = {8}, .epoch = 2, .value_bytes = 3000})};
   Append(batches);
-  const auto read = log_->Read(Offset(0), {.max_offset = Offset(4), .max_bytes = kAll});
+  const auto read = ReadFrom(*log_, 0, 4);
   ASSERT_TRUE(read.ok());
   ASSERT_EQ(read->size(), 2u);
   for (size_t i = 0; i < 2; ++i) {
@@ -237,7 +282,7 @@ TEST_P(StorageContractTest, GapsStayGaps) {
 
 TEST_P(StorageContractTest, WhatWasReadOutlivesTheLog) {
   AppendTen();
-  auto read = log_->Read(Offset(0), {.max_offset = Offset(10), .max_bytes = kAll});
+  const auto read = ReadFrom(*log_, 0, 10);
   ASSERT_TRUE(read.ok());
   ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
   log_.reset();
@@ -246,22 +291,53 @@ TEST_P(StorageContractTest, WhatWasReadOutlivesTheLog) {
   for (const format::Batch& batch : *read) EXPECT_TRUE(format::Validate(batch).ok());
 }
 
-TEST_P(StorageContractTest, SyncsCallBackInTheirOrder) {
-  auto order = std::make_shared<std::string>();  // callbacks do not overlap
-  std::promise<void> all;
+// --- How safe it is -----------------------------------------------------------------------------
+
+TEST_P(StorageContractTest, WhatIsAppendedIsWrittenInTheEnd) {
+  EXPECT_EQ(log_->progress().written, Offset(0));
   Append({Make(0, 3)});
-  log_->Sync([order](absl::Status status) {
-    EXPECT_TRUE(status.ok()) << status;
-    *order += 'a';
-  });
+  EXPECT_LE(log_->progress().written, Offset(3));
+  while (log_->progress().written < Offset(3)) fixture_->Proceed();
+  EXPECT_LE(log_->progress().synced, log_->progress().written);
+  EXPECT_FALSE(log_->progress().failed);
+}
+
+TEST_P(StorageContractTest, ASyncCoversWhatWasAppendedBefore) {
+  Append({Make(0, 3)});
+  log_->Sync();
   Append({Make(3, 3)});
-  log_->Sync([order, &all](absl::Status status) {
-    EXPECT_TRUE(status.ok()) << status;
-    *order += 'b';
-    all.set_value();
-  });
-  all.get_future().wait();
-  EXPECT_EQ(*order, "ab");
+  while (log_->progress().synced < Offset(3)) fixture_->Proceed();
+  log_->Sync();
+  while (log_->progress().synced < Offset(6)) fixture_->Proceed();
+  log_->Sync();  // of nothing new
+  EXPECT_EQ(log_->progress().synced, Offset(6));
+}
+
+TEST_P(StorageContractTest, TheListenerIsToldOfProgressThatComesLater) {
+  std::atomic<int> told{0};
+  log_.reset();
+  Open();
+  log_->SetListener([&] { ++told; });
+  Append({Make(0, 3)});
+  log_->Sync();
+  if (log_->progress().synced < Offset(3)) {
+    while (told == 0) fixture_->Proceed();
+    while (log_->progress().synced < Offset(3)) fixture_->Proceed();
+  }
+  log_.reset();
+  while (fixture_->busy()) fixture_->Proceed();
+}
+
+TEST_P(StorageContractTest, TruncationTakesProgressBack) {
+  AppendTen();
+  log_->Sync();
+  while (log_->progress().synced < Offset(10)) fixture_->Proceed();
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(3)).ok());
+  EXPECT_LE(log_->progress().written, Offset(3));
+  EXPECT_LE(log_->progress().synced, Offset(3));
+  Append({Make(3, 2)});
+  while (log_->progress().written < Offset(5)) fixture_->Proceed();
+  EXPECT_EQ(ReadBases(0), (Bases{0, 3}));
 }
 
 // --- Find by timestamp --------------------------------------------------------------------------
@@ -276,7 +352,7 @@ TEST_P(StorageContractTest, FindsTheFirstRecordThatIsAtLeastAsYoung) {
   EXPECT_EQ(Find(301), 3);
   EXPECT_EQ(Find(500), 4);
   EXPECT_EQ(Find(501), -1);
-  EXPECT_EQ(log_->FindByTimestamp(150, Offset(5))->timestamp, 200);
+  EXPECT_EQ(FindRecord(150, 5)->value().timestamp, 200);
 }
 
 TEST_P(StorageContractTest, FindsTheFirstByOffsetWhereTimestampsAreNotInOrder) {
@@ -440,11 +516,19 @@ TEST_P(StorageContractTest, HeadersAreVisitedInOrderWithTheirEpochs) {
           MakeBatch(*pool_, {.offset = 2, .timestamps = {3}, .epoch = 4}),
           MakeBatch(*pool_, {.offset = 5, .timestamps = {3}, .epoch = 4})});
   ASSERT_TRUE(log_->TruncatePrefix(Offset(1)).ok());
-  std::vector<std::pair<int64_t, int32_t>> visited;
-  log_->ForEachHeader([&](const format::BatchHeader& header) {
-    visited.emplace_back(header.base_offset.value(), header.leader_epoch.value());
-  });
-  EXPECT_EQ(visited, (std::vector<std::pair<int64_t, int32_t>>{{0, 1}, {2, 4}, {5, 4}}));
+  using Visited = std::vector<std::pair<int64_t, int32_t>>;
+  const auto visit = [&](int64_t from) {
+    Visited visited;
+    for (const format::BatchHeader& header : Headers(from)) {
+      visited.emplace_back(header.base_offset.value(), header.leader_epoch.value());
+    }
+    return visited;
+  };
+  EXPECT_EQ(visit(0), (Visited{{0, 1}, {2, 4}, {5, 4}}));
+  EXPECT_EQ(visit(2), (Visited{{2, 4}, {5, 4}}));
+  EXPECT_EQ(visit(3), (Visited{{5, 4}}));
+  EXPECT_EQ(visit(5), (Visited{{5, 4}}));
+  EXPECT_EQ(visit(log_->end_offset().value()), Visited());
 }
 
 TEST_P(StorageContractTest, MetadataIsReadBackByName) {
@@ -540,7 +624,7 @@ TEST_P(StorageContractTest, LogsMayShareABodyAndEachKeepsAHeaderOfItsOwn) {
   batch = {};
   ExpectLog(0, 3, {0});
   ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
-  const auto read = other->Read(Offset(100), {.max_offset = Offset(103), .max_bytes = kAll});
+  const auto read = ReadFrom(*other, 100, 103);
   ASSERT_TRUE(read.ok());
   ASSERT_EQ(read->size(), 1u);
   EXPECT_EQ(read->front().header.leader_epoch, model::LeaderEpoch(9));

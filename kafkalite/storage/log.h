@@ -4,17 +4,18 @@
 // that a user can bring storage of their own; one contract suite (storage/contract_test.h) runs
 // over every implementation.
 //
-// A log separates *append* (visible to Read) from *sync* (durable). It assigns nothing: batches
-// arrive with their offsets and epochs.
+// A log assigns nothing: batches arrive with their offsets and epochs. What is appended is visible
+// at once; how far it is safe, `progress` says later. No call waits for a device: what one has to
+// bring is described by the answer (ColdRead) or comes through a callback.
 //
-// Thread safety: one call at a time, from the partition's strand. Callbacks may come on any thread,
-// also before the call returns; they complete in the order of their calls.
-// Lifetime: destroying a log keeps what it holds in its storage.
-// What survives a crash: what the storage says; after Sync's callback with OK, everything before
-// its offset, on storage that outlives the process.
+// Thread safety: one call at a time, from the partition's strand. Callbacks come on any thread,
+// also before the call returns, and must not call the log. Lifetime: destroying a log keeps what it
+// holds in its storage. What was asked for may still be under way then; its callbacks come all the
+// same. What survives a crash: of the process, what is written; of the machine, what is synced.
 // Errors: OUT_OF_RANGE and RESOURCE_EXHAUSTED as each call says, and nothing has changed. Any other
 // one is the storage's own failure, which clients and followers hear as KAFKA_STORAGE_ERROR, and
-// try again.
+// try again. A log whose writes fail is `failed` for good: nothing is acknowledged by it any more,
+// as nobody knows what its device holds.
 
 #ifndef KAFKALITE_STORAGE_LOG_H_
 #define KAFKALITE_STORAGE_LOG_H_
@@ -33,13 +34,47 @@
 #include "absl/status/statusor.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/ids.h"
+#include "kafkalite/model/topic.h"
 
 namespace kafkalite::storage {
 
-// Whole batches, the first one containing the offset that was asked for.
-using ReadResult = std::vector<format::Batch>;
+// Everything before `written` survives the end of the process, everything before `synced` that of
+// the machine, on storage that can promise it; in memory both are the log's end. Neither moves back
+// but by truncation.
+struct Progress {
+  model::Offset written;
+  model::Offset synced;
+  bool failed = false;
+};
 
-using DoneCallback = absl::AnyInvocable<void(absl::Status)>;
+// Bytes of whole batches in a file, for who can send them from there. The first batch may end
+// before the offset that was asked for.
+struct FileRegion {
+  std::shared_ptr<const void> file;  // keeps the descriptor open
+  int descriptor = -1;
+  int64_t position = 0;
+  int64_t bytes = 0;
+};
+
+// A read that has to wait for a device. Thread safety: any thread, one of the calls, once.
+class ColdRead {
+ public:
+  using LoadCallback = absl::AnyInvocable<void(absl::StatusOr<std::vector<format::Batch>>)>;
+  using LocateCallback = absl::AnyInvocable<void(absl::StatusOr<FileRegion>)>;
+
+  virtual ~ColdRead() = default;
+  // Brings the batches into memory. They may be gone by then, truncated or deleted: an error, or
+  // batches that the caller has to compare with what it knows (offsets, epochs).
+  virtual void Load(LoadCallback callback) = 0;
+  // Says where they are. UNIMPLEMENTED for storage without files.
+  virtual void Locate(LocateCallback callback) = 0;
+};
+
+// Whole batches, the first one containing the offset that was asked for; or a way to get them.
+struct ReadResult {
+  std::vector<format::Batch> batches;
+  std::shared_ptr<ColdRead> cold;  // null if `batches` is the answer
+};
 
 struct ReadLimits {
   model::Offset max_offset;  // only batches that end at or before it
@@ -53,6 +88,10 @@ struct TimestampAndOffset {
 
 class Log {
  public:
+  using FindCallback = absl::AnyInvocable<void(absl::StatusOr<std::optional<TimestampAndOffset>>)>;
+  using HeaderVisitor = absl::AnyInvocable<void(const format::BatchHeader&)>;
+  using DoneCallback = absl::AnyInvocable<void(absl::Status)>;
+
   virtual ~Log() = default;
 
   // Names the contents; see replication rule 24.
@@ -62,19 +101,30 @@ class Log {
   virtual model::Offset end_offset() const = 0;
   virtual int64_t size_bytes() const = 0;
 
-  // Visible at once. REQUIRES: the batches follow each other and the log's end, gaps allowed.
-  // RESOURCE_EXHAUSTED, with nothing appended, when the storage's memory is used up.
-  virtual absl::Status Append(std::span<const format::Batch> batches) = 0;
+  // The topic's settings, in force from the next append on.
+  virtual void Configure(const model::TopicConfig& config) = 0;
 
-  // Calls back when everything before the log's present end is durable.
-  virtual void Sync(DoneCallback done) = 0;
+  virtual Progress progress() const = 0;
+  // `listener` is called when progress() has changed other than by a call of this interface, which
+  // may change it before it returns. REQUIRES: before the first append.
+  virtual void SetListener(absl::AnyInvocable<void()> listener) = 0;
+
+  // Visible at once. REQUIRES: the batches follow each other and the log's end, gaps allowed.
+  // RESOURCE_EXHAUSTED, with nothing appended, when the storage's space is used up.
+  virtual absl::Status Append(std::span<const format::Batch> batches) = 0;
+  // Makes everything before the log's present end durable.
+  virtual void Sync() = 0;
 
   // Batches from the one that contains `from`. OUT_OF_RANGE unless start <= from <= end.
   virtual absl::StatusOr<ReadResult> Read(model::Offset from, const ReadLimits& limits) const = 0;
 
   // The first record whose timestamp is at least `timestamp`, below `max_offset`.
-  virtual std::optional<TimestampAndOffset> FindByTimestamp(int64_t timestamp,
-                                                            model::Offset max_offset) const = 0;
+  virtual void FindByTimestamp(int64_t timestamp, model::Offset max_offset,
+                               FindCallback callback) const = 0;
+
+  // Calls `visit` with the headers of all batches that end after `from`, in order, from one thread
+  // at a time, and then `done`: how epochs and producers are rebuilt.
+  virtual void VisitHeaders(model::Offset from, HeaderVisitor visit, DoneCallback done) const = 0;
 
   // Drops batches from the end until the log ends at or before `end`.
   virtual absl::Status TruncateSuffix(model::Offset end) = 0;
@@ -84,7 +134,7 @@ class Log {
 
   // Drops old batches, but none that ends after `keep_from`: those whose records are all older than
   // `oldest_timestamp` (-1: none), and those without which the log still holds `retained_bytes`
-  // (-1: no limit).
+  // (-1: no limit). Storage may drop in coarser pieces, and so less: a file log drops segments.
   struct Retention {
     int64_t oldest_timestamp = -1;
     int64_t retained_bytes = -1;
@@ -92,10 +142,7 @@ class Log {
   };
   virtual absl::Status Retain(const Retention& retention) = 0;
 
-  // Visits every header in order: how epochs and producers are rebuilt.
-  virtual void ForEachHeader(absl::AnyInvocable<void(const format::BatchHeader&)> visit) const = 0;
-
-  // Small checkpoints by name. NOT_FOUND if never written.
+  // Small checkpoints by name, written in the order of the calls. NOT_FOUND if never written.
   virtual absl::Status WriteMetadata(std::string_view name, std::string_view bytes) = 0;
   virtual absl::StatusOr<std::string> ReadMetadata(std::string_view name) const = 0;
 };

@@ -38,21 +38,26 @@ class FailingLog final : public storage::Log {
   absl::Status Append(std::span<const format::Batch> batches) override {
     return log_->Append(batches);
   }
-  void Sync(storage::DoneCallback done) override { log_->Sync(std::move(done)); }
+  void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
+  storage::Progress progress() const override { return log_->progress(); }
+  void SetListener(absl::AnyInvocable<void()> listener) override {
+    log_->SetListener(std::move(listener));
+  }
+  void Sync() override { log_->Sync(); }
   absl::StatusOr<storage::ReadResult> Read(model::Offset from,
                                            const storage::ReadLimits& limits) const override {
     if (Failures::Take(failures_->read)) return kBroken;
     return log_->Read(from, limits);
   }
-  std::optional<storage::TimestampAndOffset> FindByTimestamp(
-      int64_t timestamp, model::Offset max_offset) const override {
-    return log_->FindByTimestamp(timestamp, max_offset);
+  void FindByTimestamp(int64_t timestamp, model::Offset max_offset,
+                       FindCallback callback) const override {
+    log_->FindByTimestamp(timestamp, max_offset, std::move(callback));
   }
   absl::Status TruncateSuffix(model::Offset end) override { return log_->TruncateSuffix(end); }
   absl::Status TruncatePrefix(model::Offset start) override { return log_->TruncatePrefix(start); }
   absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
-  void ForEachHeader(absl::AnyInvocable<void(const format::BatchHeader&)> visit) const override {
-    log_->ForEachHeader(std::move(visit));
+  void VisitHeaders(model::Offset from, HeaderVisitor visit, DoneCallback done) const override {
+    log_->VisitHeaders(from, std::move(visit), std::move(done));
   }
   absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
     return log_->WriteMetadata(name, bytes);

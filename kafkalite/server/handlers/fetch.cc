@@ -50,6 +50,7 @@ class FetchOperation final : public replication::HighWatermarkListener,
                              part.high_watermark = result.high_watermark;
                              part.log_start_offset = result.log_start_offset;
                              part.batches = std::move(result.batches);
+                             if (result.cold != nullptr) return Load(gather, i, *result.cold);
                              gather->Release();
                            });
     }
@@ -66,6 +67,18 @@ class FetchOperation final : public replication::HighWatermarkListener,
   }
 
  private:
+  static void Load(const std::shared_ptr<Gather<Part>>& gather, size_t i, storage::ColdRead& cold) {
+    cold.Load([gather, i](absl::StatusOr<std::vector<format::Batch>> batches) {
+      Part& part = gather->part(i);
+      if (batches.ok()) {
+        part.batches = *std::move(batches);
+      } else {
+        part.error = model::ErrorCode::kStorageError;
+      }
+      gather->Release();
+    });
+  }
+
   void OnRead(std::vector<Part> parts) {
     int64_t bytes = 0;
     // A partition that is in error, or has more than it may return: waiting would change nothing.

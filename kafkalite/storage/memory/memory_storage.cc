@@ -73,17 +73,23 @@ class MemoryLog final : public Log {
   Offset end_offset() const override { return data_->end; }
   int64_t size_bytes() const override { return data_->size_bytes; }
 
+  void Configure(const model::TopicConfig&) override {}
+  // Nothing is under way, ever: what is appended is as safe as it will be.
+  Progress progress() const override { return {.written = data_->end, .synced = data_->end}; }
+  void SetListener(absl::AnyInvocable<void()>) override {}
   absl::Status Append(std::span<const Batch> batches) override;
-  void Sync(DoneCallback done) override { done(absl::OkStatus()); }
+  void Sync() override {}
   absl::StatusOr<ReadResult> Read(Offset from, const ReadLimits& limits) const override;
-  std::optional<TimestampAndOffset> FindByTimestamp(int64_t timestamp,
-                                                    Offset max_offset) const override;
+  void FindByTimestamp(int64_t timestamp, Offset max_offset, FindCallback callback) const override {
+    callback(FindRecord(timestamp, max_offset));
+  }
+  void VisitHeaders(Offset from, HeaderVisitor visit, DoneCallback done) const override {
+    for (auto it = Find(from); it != data_->batches.end(); ++it) visit(it->header);
+    done(absl::OkStatus());
+  }
   absl::Status TruncateSuffix(Offset end) override;
   absl::Status TruncatePrefix(Offset start) override;
   absl::Status Retain(const Retention& retention) override;
-  void ForEachHeader(absl::AnyInvocable<void(const BatchHeader&)> visit) const override {
-    for (const Batch& batch : data_->batches) visit(batch.header);
-  }
   absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
     data_->metadata.insert_or_assign(std::string(name), std::string(bytes));
     return absl::OkStatus();
@@ -108,6 +114,8 @@ class MemoryLog final : public Log {
         data_->batches.begin(), data_->batches.end(),
         [offset](const Batch& batch) { return batch.header.next_offset() <= offset; });
   }
+
+  std::optional<TimestampAndOffset> FindRecord(int64_t timestamp, Offset max_offset) const;
 
   const std::shared_ptr<MemoryLogData> data_;
 };
@@ -134,15 +142,15 @@ absl::StatusOr<ReadResult> MemoryLog::Read(Offset from, const ReadLimits& limits
   size_t bytes = 0;
   for (auto it = Find(from); it != data_->batches.end(); ++it) {
     if (it->header.next_offset() > limits.max_offset) break;
-    if (!result.empty() && bytes + it->size_bytes() > limits.max_bytes) break;
+    if (!result.batches.empty() && bytes + it->size_bytes() > limits.max_bytes) break;
     bytes += it->size_bytes();
-    result.push_back(*it);
+    result.batches.push_back(*it);
   }
   return result;
 }
 
-std::optional<TimestampAndOffset> MemoryLog::FindByTimestamp(int64_t timestamp,
-                                                             Offset max_offset) const {
+std::optional<TimestampAndOffset> MemoryLog::FindRecord(int64_t timestamp,
+                                                        Offset max_offset) const {
   for (const Batch& batch : data_->batches) {
     if (batch.header.max_timestamp < timestamp) continue;
     format::RecordIterator records(batch);

@@ -77,7 +77,7 @@ TEST_F(MemoryBudgetTest, AFullBudgetRefusesTheAppendAndNothingOfItStays) {
   EXPECT_EQ(log_->end_offset(), Offset(3));
   EXPECT_EQ(log_->size_bytes(), size);
   EXPECT_EQ(used(), 3 * kBody);
-  EXPECT_EQ(log_->Read(Offset(0), {.max_offset = Offset(9), .max_bytes = 1 << 20})->size(), 3u);
+  EXPECT_EQ(log_->Read(Offset(0), {.max_offset = Offset(9), .max_bytes = 1 << 20})->batches.size(), 3u);
   EXPECT_TRUE(log_->Append(std::vector{Make(3)}).ok()) << "one still fits";
   EXPECT_FALSE(log_->Append(std::vector{Make(4)}).ok());
 }
@@ -115,7 +115,7 @@ TEST_F(MemoryBudgetTest, ReadersDoNotHoldUpWriters) {
   const auto read = log_->Read(Offset(0), {.max_offset = Offset(1), .max_bytes = 1});
   ASSERT_TRUE(log_->TruncateSuffix(Offset(0)).ok());
   EXPECT_EQ(used(), 0);
-  EXPECT_TRUE(format::Validate(read->front()).ok());
+  EXPECT_TRUE(format::Validate(read->batches.front()).ok());
 }
 
 TEST_F(MemoryBudgetTest, DeletingALogAndDestroyingAStoragePayBack) {
