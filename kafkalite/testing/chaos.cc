@@ -6,11 +6,14 @@
 #include <set>
 #include <utility>
 
+#include "kafkalite/base/budget.h"
 #include "kafkalite/base/random.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/kafkalite.h"
+#include "kafkalite/storage/memory/memory_storage.h"
 #include "kafkalite/testing/faults.h"
 #include "kafkalite/testing/simulation.h"
+#include "kafkalite/testing/slow_storage.h"
 
 namespace kafkalite::testing {
 
@@ -44,11 +47,13 @@ class Chaos {
 
  private:
   bool SetUp() {
-    auto cluster = Cluster::Start({.brokers = options_.brokers,
-                                   .session_timeout = seconds(2),
-                                   .kill_detection = milliseconds(random_.Between(0, 300)),
-                                   .replica_lag_time_max = seconds(1),
-                                   .simulation = simulation_.executor()});
+    ClusterOptions options{.brokers = options_.brokers,
+                           .session_timeout = seconds(2),
+                           .kill_detection = milliseconds(random_.Between(0, 300)),
+                           .replica_lag_time_max = seconds(1),
+                           .simulation = simulation_.executor()};
+    if (options_.slow_storage) options.storage = SlowStorages();
+    auto cluster = Cluster::Start(options);
     if (!cluster.ok()) return Violation(Cat("start: ", cluster.status().ToString()));
     cluster_ = *std::move(cluster);
     faults_ = std::make_unique<Faults>(*cluster_);
@@ -65,6 +70,14 @@ class Chaos {
     producer_ = *std::move(producer);
     histories_.resize(static_cast<size_t>(options_.partitions));
     return true;
+  }
+
+  StorageFactory SlowStorages() {
+    return [this, budget = std::make_shared<base::Budget>(int64_t{1} << 30)](int32_t broker) {
+      return MakeSlowStorage(*simulation_.executor(),
+                             std::make_shared<storage::MemoryStorage>(budget),
+                             {.seed = report_.seed * 100 + static_cast<uint64_t>(broker)});
+    };
   }
 
   void Send() {

@@ -22,6 +22,8 @@ struct ChaosOptions {
   int brokers = 3;
   int partitions = 2;
   int records_per_step = 5;
+  // Logs whose disk takes its time; otherwise in memory, at once.
+  bool slow_storage = false;
 };
 
 struct ChaosReport {

@@ -1,0 +1,216 @@
+#include "kafkalite/testing/slow_storage.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "kafkalite/base/mutex.h"
+#include "kafkalite/base/random.h"
+
+namespace kafkalite::testing {
+namespace {
+
+using model::Offset;
+using storage::Log;
+
+// Delays, in the order in which they were asked for.
+class Disk {
+ public:
+  Disk(base::Executor& executor, const SlowStorageOptions& options)
+      : options(options), executor_(executor), random_(options.seed) {}
+
+  void Later(base::Task task) {
+    base::Time due;
+    {
+      base::MutexLock lock(mu_);
+      const auto longest = static_cast<uint64_t>(options.longest_delay.count());
+      due = std::max(busy_until_,
+                     executor_.clock().Now() + base::Duration(random_.Below(longest + 1)));
+      busy_until_ = due;
+    }
+    executor_.PostAt(due, std::move(task));
+  }
+
+  const SlowStorageOptions options;
+
+ private:
+  base::Executor& executor_;
+  base::Mutex mu_;
+  base::Random random_ ABSL_GUARDED_BY(mu_);
+  base::Time busy_until_ ABSL_GUARDED_BY(mu_);
+};
+
+// How far a log is written. Outlives it.
+class Written {
+ public:
+  explicit Written(Offset end) : end_(end) {}
+
+  Offset end() const {
+    base::MutexLock lock(mu_);
+    return end_;
+  }
+  void SetListener(absl::AnyInvocable<void()> listener) {
+    base::MutexLock lock(mu_);
+    listener_ = std::make_shared<absl::AnyInvocable<void()>>(std::move(listener));
+  }
+  void Begin(Offset end) {
+    base::MutexLock lock(mu_);
+    under_way_.push_back(end);
+  }
+  void Finish() {
+    std::shared_ptr<absl::AnyInvocable<void()>> listener;
+    {
+      base::MutexLock lock(mu_);
+      end_ = std::max(end_, under_way_.front());
+      under_way_.pop_front();
+      listener = listener_;
+    }
+    if (listener != nullptr) (*listener)();
+  }
+  // What is under way counts for no more than what is left.
+  void Truncate(Offset end) {
+    base::MutexLock lock(mu_);
+    end_ = std::min(end_, end);
+    for (Offset& offset : under_way_) offset = std::min(offset, end);
+  }
+  // The log was emptied and begins at `start`.
+  void Restart(Offset start) {
+    base::MutexLock lock(mu_);
+    end_ = start;
+    for (Offset& offset : under_way_) offset = start;
+  }
+
+ private:
+  mutable base::Mutex mu_;
+  Offset end_ ABSL_GUARDED_BY(mu_);
+  std::deque<Offset> under_way_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<absl::AnyInvocable<void()>> listener_ ABSL_GUARDED_BY(mu_);
+};
+
+class SlowRead final : public storage::ColdRead {
+ public:
+  SlowRead(std::shared_ptr<Disk> disk, std::vector<format::Batch> batches)
+      : disk_(std::move(disk)), batches_(std::move(batches)) {}
+  void Load(LoadCallback callback) override {
+    disk_->Later([batches = std::move(batches_), callback = std::move(callback)]() mutable {
+      callback(std::move(batches));
+    });
+  }
+  void Locate(LocateCallback callback) override {
+    callback(absl::UnimplementedError("there are no files"));
+  }
+
+ private:
+  const std::shared_ptr<Disk> disk_;
+  std::vector<format::Batch> batches_;
+};
+
+class SlowLog final : public Log {
+ public:
+  SlowLog(std::shared_ptr<Disk> disk, std::unique_ptr<Log> log)
+      : disk_(std::move(disk)),
+        log_(std::move(log)),
+        written_(std::make_shared<Written>(log_->end_offset())) {}
+
+  model::LogId id() const override { return log_->id(); }
+  Offset start_offset() const override { return log_->start_offset(); }
+  Offset end_offset() const override { return log_->end_offset(); }
+  int64_t size_bytes() const override { return log_->size_bytes(); }
+  void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
+  storage::Progress progress() const override {
+    return {.written = written_->end(), .synced = written_->end()};
+  }
+  void SetListener(absl::AnyInvocable<void()> listener) override {
+    written_->SetListener(std::move(listener));
+  }
+  absl::Status Append(std::span<const format::Batch> batches) override {
+    const absl::Status status = log_->Append(batches);
+    if (!status.ok()) return status;
+    written_->Begin(log_->end_offset());
+    disk_->Later([written = written_] { written->Finish(); });
+    return status;
+  }
+  void Sync() override {}
+  absl::StatusOr<storage::ReadResult> Read(Offset from,
+                                           const storage::ReadLimits& limits) const override {
+    auto read = log_->Read(from, limits);
+    if (!read.ok() || from + disk_->options.tail_records >= log_->end_offset()) return read;
+    return storage::ReadResult{{}, std::make_shared<SlowRead>(disk_, std::move(read->batches))};
+  }
+  void FindByTimestamp(int64_t timestamp, Offset max_offset, FindCallback callback) const override {
+    log_->FindByTimestamp(
+        timestamp, max_offset, [this, callback = std::move(callback)](auto found) mutable {
+          disk_->Later([found = std::move(found), callback = std::move(callback)]() mutable {
+            callback(std::move(found));
+          });
+        });
+  }
+  void VisitHeaders(Offset from, HeaderVisitor visit, DoneCallback done) const override {
+    std::vector<format::BatchHeader> headers;
+    log_->VisitHeaders(
+        from, [&](const format::BatchHeader& header) { headers.push_back(header); },
+        [](const absl::Status&) {});
+    disk_->Later(
+        [headers = std::move(headers), visit = std::move(visit), done = std::move(done)]() mutable {
+          for (const format::BatchHeader& header : headers) visit(header);
+          done(absl::OkStatus());
+        });
+  }
+  absl::Status TruncateSuffix(Offset end) override {
+    const absl::Status status = log_->TruncateSuffix(end);
+    written_->Truncate(log_->end_offset());
+    return status;
+  }
+  absl::Status TruncatePrefix(Offset start) override {
+    const bool restarts = start > log_->end_offset();
+    const absl::Status status = log_->TruncatePrefix(start);
+    if (restarts) written_->Restart(log_->end_offset());
+    return status;
+  }
+  absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
+  absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
+    return log_->WriteMetadata(name, bytes);
+  }
+  absl::StatusOr<std::string> ReadMetadata(std::string_view name) const override {
+    return log_->ReadMetadata(name);
+  }
+
+ private:
+  const std::shared_ptr<Disk> disk_;
+  const std::unique_ptr<Log> log_;
+  const std::shared_ptr<Written> written_;
+};
+
+class SlowStorage final : public storage::Storage {
+ public:
+  SlowStorage(base::Executor& executor, std::shared_ptr<Storage> storage,
+              const SlowStorageOptions& options)
+      : disk_(std::make_shared<Disk>(executor, options)), storage_(std::move(storage)) {}
+
+  absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
+                                            model::LogId new_id) override {
+    auto log = storage_->Open(tp, new_id);
+    if (!log.ok()) return log;
+    return std::make_unique<SlowLog>(disk_, *std::move(log));
+  }
+  std::vector<std::pair<model::TopicPartition, model::LogId>> List() const override {
+    return storage_->List();
+  }
+  absl::Status Delete(const model::TopicPartition& tp) override { return storage_->Delete(tp); }
+
+ private:
+  const std::shared_ptr<Disk> disk_;
+  const std::shared_ptr<Storage> storage_;
+};
+
+}  // namespace
+
+std::shared_ptr<storage::Storage> MakeSlowStorage(base::Executor& executor,
+                                                  std::shared_ptr<storage::Storage> storage,
+                                                  const SlowStorageOptions& options) {
+  return std::make_shared<SlowStorage>(executor, std::move(storage), options);
+}
+
+}  // namespace kafkalite::testing
