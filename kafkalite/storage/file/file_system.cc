@@ -1,0 +1,61 @@
+#include "kafkalite/storage/file/file_system.h"
+
+#include <utility>
+
+#include "kafkalite/base/status_macros.h"
+#include "kafkalite/base/strings.h"
+
+namespace kafkalite::storage {
+namespace {
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+absl::Status WriteAndSync(FileSystem& fs, const std::string& path, std::string_view bytes) {
+  KL_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(path, FileSystem::Mode::kTruncate));
+  const std::string_view pieces[] = {bytes};
+  KL_RETURN_IF_ERROR(file->WriteAt(0, pieces));
+  return file->Sync();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path) {
+  KL_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(path, FileSystem::Mode::kRead));
+  KL_ASSIGN_OR_RETURN(const int64_t size, file->Size());
+  std::string bytes(static_cast<size_t>(size), '\0');
+  KL_ASSIGN_OR_RETURN(const size_t read, file->ReadAt(0, bytes));
+  bytes.resize(read);  // somebody may have cut it off meanwhile
+  return bytes;
+}
+
+absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view bytes) {
+  const std::string temporary = base::Cat(path, ".tmp");
+  absl::Status status = WriteAndSync(fs, temporary, bytes);
+  if (status.ok()) status = fs.Rename(temporary, path);
+  if (!status.ok()) {
+    // A full disk needs its bytes back, and after a failed sync nobody should write to that file
+    // again. Whether it can be removed changes nothing for the caller.
+    fs.Remove(temporary).IgnoreError();
+    return status;
+  }
+  return fs.SyncDirectory(FolderOf(path));
+}
+
+absl::Status RemoveAll(FileSystem& fs, const std::string& path) {
+  // Asks nobody what it is: that would follow a symbolic link, and empty what it points to.
+  absl::Status status = fs.Remove(path);
+  if (status.code() == absl::StatusCode::kFailedPrecondition) {
+    KL_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs.List(path));
+    for (const std::string& name : names) {
+      KL_RETURN_IF_ERROR(RemoveAll(fs, base::Cat(path, "/", name)));
+    }
+    status = fs.Remove(path);
+  }
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+}  // namespace kafkalite::storage
