@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "kafkalite/base/budget.h"
+#include "kafkalite/base/buffer.h"
 #include "kafkalite/base/real_executor.h"
 #include "kafkalite/base/sim_executor.h"
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/await.h"
+#include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/storage/memory/memory_storage.h"
 #include "kafkalite/transport/inprocess/inprocess_transport.h"
@@ -303,8 +305,11 @@ Replica ToReplica(const replication::ReplicaSnapshot& snapshot) {
   const auto copy = [](const std::optional<std::string_view>& bytes) {
     return bytes ? std::optional<std::string>(*bytes) : std::nullopt;
   };
+  const auto pool = base::BufferPool::Create(0);
   for (const format::Batch& batch : snapshot.batches) {
-    format::RecordIterator records(batch);
+    const auto plain = format::DecompressBatch(batch, format::kMaxRecordsBytes, *pool);
+    if (!plain.ok()) continue;
+    format::RecordIterator records(*plain);
     format::RecordView record;
     while (records.Next(record)) {
       replica.records.push_back({record.offset.value(), batch.header.leader_epoch.value(),

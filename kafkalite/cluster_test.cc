@@ -225,6 +225,53 @@ TEST(ClusterTest, ADeletionThatWaitsForABrokerSaysForWhich) {
   EXPECT_TRUE(cluster->FindTopic("t").ok());
 }
 
+TEST(ClusterTest, CompressedRecordsAreReadAsTheyWereSent) {
+  auto cluster = StartCluster();
+  ASSERT_TRUE(cluster->CreateTopic("t", {.replication_factor = 3}).ok());
+  std::vector<std::string> sent;
+  for (const Compression compression :
+       {Compression::kNone, Compression::kGzip, Compression::kSnappy, Compression::kLz4,
+        Compression::kZstd}) {
+    auto producer = Producer::Create(*cluster, {.compression = compression});
+    ASSERT_TRUE(producer.ok()) << producer.status();
+    for (int i = 0; i < 500; ++i) {
+      sent.push_back(std::to_string(sent.size()) + std::string(50, 'x'));
+      (*producer)->Send({.topic = "t", .key = "k", .value = sent.back(), .timestamp = 1000 + i});
+    }
+    ASSERT_TRUE((*producer)->Flush().ok());
+  }
+  auto consumer = Consumer::Create(*cluster, {});
+  ASSERT_TRUE((*consumer)->AssignTopic("t").ok());
+  std::vector<std::string> read;
+  while (read.size() < sent.size()) {
+    const auto records = (*consumer)->Poll(seconds(5));
+    ASSERT_TRUE(records.ok() && !records->empty()) << records.status();
+    for (const ConsumedRecord& record : *records) read.emplace_back(*record.value);
+  }
+  EXPECT_EQ(read, sent);
+  // The replicas keep what was sent, and say what is in it.
+  const auto replica = cluster->broker(2).ReadReplica("t", 0);
+  ASSERT_TRUE(replica.ok());
+  ASSERT_EQ(replica->records.size(), sent.size());
+  EXPECT_EQ(replica->records.back().value, sent.back());
+  // Among the compressed records, too, a timestamp is found: 1499 is first of the last of a codec.
+  ASSERT_TRUE((*consumer)->SeekToTimestamp(1499).ok());
+  EXPECT_EQ(*(*consumer)->Position({"t", 0}), 499);
+}
+
+TEST(ClusterTest, CompressedBatchesAreFewerBytes) {
+  auto cluster = StartCluster();
+  auto topic = cluster->CreateTopic("t", {.retention_bytes = 100'000});
+  ASSERT_TRUE(topic.ok());
+  auto producer = Producer::Create(*cluster, {.compression = Compression::kZstd});
+  for (int i = 0; i < 10'000; ++i) {
+    (*producer)->Send({.topic = "t", .value = std::string(100, 'x')});
+  }
+  ASSERT_TRUE((*producer)->Flush().ok());
+  // A megabyte of records is still all there.
+  EXPECT_EQ(cluster->broker(1).ReadReplica("t", 0)->log_start_offset, 0);
+}
+
 TEST(ClusterTest, BatchesFitTheTopicTheyGoTo) {
   auto cluster = StartCluster();
   ASSERT_TRUE(cluster->CreateTopic("small", {.max_message_bytes = 1000}).ok());

@@ -31,6 +31,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -54,6 +55,9 @@ enum class Acks {
             // if all of those fail.
 };
 
+// Of whole batches, by the producer; consumers find out by themselves.
+enum class Compression { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
+
 struct ProducerOptions {
   // Behaviour.
   Acks acks = Acks::kAll;
@@ -70,8 +74,11 @@ struct ProducerOptions {
   std::chrono::milliseconds metadata_max_age{300000};
 
   // Performance.
+  Compression compression = Compression::kNone;
+  // Of gzip, lz4 and zstd: their own scales. Absent: the codec's default.
+  std::optional<int> compression_level = std::nullopt;
   std::chrono::milliseconds linger{5};
-  // At most; less where the topic's max_message_bytes is less.
+  // At most, before compression; less where the topic's max_message_bytes is less.
   int32_t batch_size_bytes = 16384;
   int64_t buffer_memory_bytes = 32 << 20;
   // Of one record, estimated from above: its key, value and headers, and some 26 bytes. A record

@@ -15,6 +15,7 @@
 #include "kafkalite/client/await.h"
 #include "kafkalite/client/public_call.h"
 #include "kafkalite/client/records.h"
+#include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/transport/client_service.h"
 
@@ -515,6 +516,15 @@ void ConsumerEngine::OnFetched(uint64_t id, absl::StatusOr<protocol::FetchRespon
   }
 }
 
+absl::Status ConsumerEngine::Unpack(std::vector<format::Batch>& batches) {
+  for (format::Batch& batch : batches) {
+    if (format::CodecOf(batch.header) == format::Codec::kNone) continue;
+    KL_ASSIGN_OR_RETURN(
+        batch, format::DecompressBatch(batch, format::kMaxRecordsBytes, *client_->runtime().pool));
+  }
+  return absl::OkStatus();
+}
+
 void ConsumerEngine::OnBatches(Partition& partition, protocol::FetchResponse::Partition& answer,
                                base::Time now) {
   if (answer.error == ErrorCode::kOffsetOutOfRange) {
@@ -539,6 +549,12 @@ void ConsumerEngine::OnBatches(Partition& partition, protocol::FetchResponse::Pa
       });
   batches.erase(batches.begin(), first);
   if (batches.empty()) return;
+  if (absl::Status unpacked = Unpack(batches); !unpacked.ok()) {
+    partition.error = absl::DataLossError(base::Cat(Describe(partition.tp), " at offset ",
+                                                    partition.position->value(), ": ",
+                                                    base::ToStd(unpacked.message())));
+    return;
+  }
   if (RecordsData::CountRecords(*partition.position, batches) > 0) {
     partition.batches = std::move(batches);
   } else {

@@ -125,6 +125,8 @@ class ConsumerEngine {
   void OnOffset(Partition& partition, const protocol::ListOffsetsResponse::Partition& answer,
                 base::Time now);
   void OnFetched(uint64_t id, absl::StatusOr<protocol::FetchResponse> answer, base::Time now);
+  // Decompresses what is compressed.
+  absl::Status Unpack(std::vector<format::Batch>& batches);
   void OnBatches(Partition& partition, protocol::FetchResponse::Partition& answer, base::Time now);
   // Finds the leader again, after a pause from the second failure on.
   void Fail(Partition& partition, base::Time now);

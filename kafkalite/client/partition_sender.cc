@@ -8,6 +8,7 @@
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/always_called.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/model/error_code.h"
 
 namespace kafkalite::client {
@@ -249,10 +250,12 @@ void PartitionSender::Stamp(SendBatch& batch) {
   }
   batch.stamped = true;
   if (!batch.builder) {
+    stamp.attributes = batch.batch.header.attributes;
     format::Restamp(batch.batch, stamp);
   } else {
     batch.batch = (*std::move(batch.builder)).Build(stamp, context_->runtime().pool.get());
     batch.builder.reset();
+    Compress(batch.batch);
     // A small batch has moved to a smaller buffer.
     const auto capacity = static_cast<int64_t>(batch.batch.body.buffer()->capacity());
     if (capacity < batch.charged_bytes) {
@@ -261,6 +264,15 @@ void PartitionSender::Stamp(SendBatch& batch) {
     }
   }
   next_sequence_ = format::AdvanceSequence(next_sequence_, batch.batch.header.record_count);
+}
+
+void PartitionSender::Compress(format::Batch& batch) {
+  const ProducerOptions& options = context_->options();
+  if (options.compression == Compression::kNone) return;
+  auto compressed = format::CompressBatch(batch, static_cast<format::Codec>(options.compression),
+                                          options.compression_level, *context_->runtime().pool);
+  // What cannot be compressed, for want of memory, is sent as it is.
+  if (compressed.ok()) batch = *std::move(compressed);
 }
 
 void PartitionSender::SendOne(SendBatch& batch) {

@@ -165,6 +165,7 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   // The first of the `limit` oldest ones that is not in flight.
   SendBatch* NextQueued(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void SendOne(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Compress(format::Batch& batch);
   void Stamp(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void TellBackedUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 

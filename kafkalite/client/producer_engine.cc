@@ -13,6 +13,7 @@
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/batch_result.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/format/compression.h"
 #include "kafkalite/model/topic.h"
 
 namespace kafkalite::client {
@@ -31,12 +32,23 @@ absl::Status OutOfRange(std::string_view option, int64_t value, int64_t least, i
       base::Cat("ProducerOptions::", option, " is ", value, ": ", remedy));
 }
 
+absl::Status ValidateCompression(const ProducerOptions& options) {
+  const auto codec = static_cast<format::Codec>(options.compression);
+  const auto pool = base::BufferPool::Create(0);
+  const absl::Status status =
+      format::Compress(codec, "", *pool, options.compression_level).status();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      base::Cat("ProducerOptions::compression: ", base::ToStd(status.message())));
+}
+
 absl::Status Validate(const ProducerOptions& options) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   if (options.acks != Acks::kNone && options.acks != Acks::kLeader && options.acks != Acks::kAll) {
     return absl::InvalidArgumentError(base::Cat(
         "ProducerOptions::acks is ", static_cast<int>(options.acks), ", not one of Acks"));
   }
+  KL_RETURN_IF_ERROR(ValidateCompression(options));
   KL_RETURN_IF_ERROR(OutOfRange("delivery_timeout", options.delivery_timeout.count(), 1, kMost));
   KL_RETURN_IF_ERROR(OutOfRange("request_timeout", options.request_timeout.count(), 1, kMost));
   KL_RETURN_IF_ERROR(OutOfRange("max_block", options.max_block.count(), 0, kMost));

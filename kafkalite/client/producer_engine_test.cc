@@ -575,6 +575,10 @@ TEST_P(ProducerEngineTest, BadOptionsAreNamed) {
             std::string::npos);
   EXPECT_EQ(message({.delivery_timeout = milliseconds(3)}),
             "ProducerOptions::delivery_timeout is 3 ms, less than linger, 5 ms");
+  EXPECT_NE(message({.compression = Compression::kGzip, .compression_level = 77}).find("77"),
+            std::string::npos);
+  EXPECT_NE(message({.compression = static_cast<Compression>(6)}).find("compression"),
+            std::string::npos);
   EXPECT_NE(message({.acks = static_cast<Acks>(9)}).find("acks is 9"), std::string::npos);
   EXPECT_TRUE(Create({.delivery_timeout = milliseconds::max(),
                       .request_timeout = milliseconds::max(),

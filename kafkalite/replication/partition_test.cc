@@ -105,8 +105,11 @@ class PartitionTest : public testing::TestWithParam<uint64_t> {
     }
     auto log = storage_.Open(kTp, LogOf(1));
     EXPECT_TRUE(log.ok()) << log.status();
-    partition_ = Partition::Open(host_, kTp, {.lag_time_max = kLag, .fetch_max_wait = hours(10)},
-                                 *std::move(log));
+    Partition::Open(host_, kTp, {.lag_time_max = kLag, .fetch_max_wait = hours(10)},
+                    *std::move(log), [this](absl::StatusOr<std::shared_ptr<Partition>> opened) {
+                      EXPECT_TRUE(opened.ok()) << opened.status();
+                      if (opened.ok()) partition_ = *std::move(opened);
+                    });
   }
   ~PartitionTest() override {
     partition_->Close([] {});

@@ -4,7 +4,9 @@
 #include <deque>
 #include <string>
 
+#include "kafkalite/base/buffer.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/format/compressed_batch.h"
 
 namespace kafkalite::storage {
 
@@ -151,9 +153,12 @@ absl::StatusOr<ReadResult> MemoryLog::Read(Offset from, const ReadLimits& limits
 
 std::optional<TimestampAndOffset> MemoryLog::FindRecord(int64_t timestamp,
                                                         Offset max_offset) const {
+  const auto pool = base::BufferPool::Create(0);  // for what is unpacked
   for (const Batch& batch : data_->batches) {
     if (batch.header.max_timestamp < timestamp) continue;
-    format::RecordIterator records(batch);
+    const auto plain = format::DecompressBatch(batch, format::kMaxRecordsBytes, *pool);
+    if (!plain.ok()) continue;
+    format::RecordIterator records(*plain);
     format::RecordView record;
     while (records.Next(record)) {
       if (record.offset >= max_offset) return std::nullopt;
