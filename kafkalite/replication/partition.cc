@@ -104,8 +104,9 @@ void Partition::OnProgress() {
 
 // --- Controller ---------------------------------------------------------------------------------
 
-void Partition::Apply(transport::PartitionUpdate update) {
-  strand_.Run([self = shared_from_this(), update = std::move(update)]() mutable {
+void Partition::Apply(transport::PartitionUpdate update, std::shared_ptr<void> until_applied) {
+  strand_.Run([self = shared_from_this(), update = std::move(update),
+               until_applied = std::move(until_applied)]() mutable {
     self->strand_.AssertInside();
     if (self->log_ != nullptr) self->DoApply(std::move(update));
   });

@@ -104,8 +104,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const model::TopicPartition& tp() const { return tp_; }
   model::LogId log_id() const { return log_id_; }
 
-  // What the controller decided; see ReplicaCore::Apply.
-  void Apply(transport::PartitionUpdate update);
+  // What the controller decided; see ReplicaCore::Apply. Lets go of `until_applied` when it is
+  // done.
+  void Apply(transport::PartitionUpdate update, std::shared_ptr<void> until_applied = nullptr);
 
   // Appends a client's batch at the leader; answers when it is as safe as asked for, or after
   // `timeout` with kRequestTimedOut (it may still become so). `acks_all`: wait for the ISR.

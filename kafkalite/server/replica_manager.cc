@@ -56,7 +56,7 @@ void ReplicaManager::Apply(const Host& host, const transport::ClusterStateUpdate
 void ReplicaManager::Tell(const Host& host, const transport::PartitionUpdate& news,
                           std::shared_ptr<void> finish) {
   if (const auto partition = Find(news.tp)) {
-    partition->Apply(news);
+    partition->Apply(news, std::move(finish));
   } else {
     Open(host, news, std::move(finish));
   }
@@ -78,7 +78,7 @@ void ReplicaManager::Open(const Host& host, const transport::PartitionUpdate& ne
       if (!closed) partitions_[news.tp] = *partition;
     }
     if (closed) return (*partition)->Close([] {});
-    (*partition)->Apply(news);
+    (*partition)->Apply(news, finish);
   };
   auto log =
       storage_->Open(news.tp, controller::NewLogId(host->incarnation(), news.topic_creation_id));
