@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<Setting>& info) { return info.param.name; });
 
 TEST_P(NetworkTest, APlainLinkRunsTheMessageOnTheSendersThread) {
-  if (GetParam().jitter > Duration::zero()) GTEST_SKIP() << "no link is plain";
+  if (GetParam().jitter > Duration::zero()) GTEST_SKIP() << "with jitter no link is a plain call";
   std::thread::id ran_on;
   AB().Send([&] { ran_on = std::this_thread::get_id(); });
   EXPECT_EQ(ran_on, std::this_thread::get_id());
