@@ -77,7 +77,8 @@ TEST_F(MemoryBudgetTest, AFullBudgetRefusesTheAppendAndNothingOfItStays) {
   EXPECT_EQ(log_->end_offset(), Offset(3));
   EXPECT_EQ(log_->size_bytes(), size);
   EXPECT_EQ(used(), 3 * kBody);
-  EXPECT_EQ(log_->Read(Offset(0), {.max_offset = Offset(9), .max_bytes = 1 << 20})->batches.size(), 3u);
+  EXPECT_EQ(log_->Read(Offset(0), {.max_offset = Offset(9), .max_bytes = 1 << 20})->batches.size(),
+            3u);
   EXPECT_TRUE(log_->Append(std::vector{Make(3)}).ok()) << "one still fits";
   EXPECT_FALSE(log_->Append(std::vector{Make(4)}).ok());
 }
