@@ -53,21 +53,27 @@ Entry EntryAt(std::string_view index, size_t i) {
   return Entry::Decode(index.data() + i * Entry::kBytes);
 }
 
-// How many entries have a key at or below `key`: by binary search, so the answer means nothing,
-// but is one, if the bytes are not those of an index.
-template <class Entry>
-size_t CountUpTo(std::string_view index, typename Entry::Key key) {
+// How many entries come before the first one that is not `wanted`: by binary search, so the answer
+// means nothing, but is one, if the bytes are not those of an index.
+template <class Entry, class Predicate>
+size_t CountWhile(std::string_view index, Predicate wanted) {
   size_t begin = 0;
   size_t end = index.size() / Entry::kBytes;
   while (begin < end) {
     const size_t middle = begin + (end - begin) / 2;
-    if (EntryAt<Entry>(index, middle).key() <= key) {
+    if (wanted(EntryAt<Entry>(index, middle))) {
       begin = middle + 1;
     } else {
       end = middle;
     }
   }
   return begin;
+}
+
+// How many entries have a key at or below `key`.
+template <class Entry>
+size_t CountUpTo(std::string_view index, typename Entry::Key key) {
+  return CountWhile<Entry>(index, [key](const Entry& entry) { return entry.key() <= key; });
 }
 
 // The last entry whose key is at or below `key`, from where a search has to go on; nothing if the

@@ -49,30 +49,6 @@ absl::Status Invalid(const std::string& what) {
   return absl::InvalidArgumentError(base::ToAbsl("record batch: " + what));
 }
 
-absl::Status ValidateHeader(const BatchHeader& header, size_t body_bytes) {
-  if (header.magic != kMagic) return Invalid(base::Cat("magic is ", header.magic, ", not 2"));
-  const size_t length = kBatchHeaderBytes - kBytesBeforeLengthEnds + body_bytes;
-  if (header.batch_length < 0 || static_cast<size_t>(header.batch_length) != length) {
-    return Invalid(
-        base::Cat("length is ", header.batch_length, ", but ", length, " bytes are here"));
-  }
-  if (header.base_offset < model::Offset(0)) {
-    return Invalid(base::Cat("base offset is ", header.base_offset.value()));
-  }
-  // next_offset() has to be an offset, too.
-  if (header.last_offset_delta < 0 ||
-      header.base_offset.value() >=
-          std::numeric_limits<int64_t>::max() - header.last_offset_delta) {
-    return Invalid(base::Cat("last offset delta is ", header.last_offset_delta, " at base offset ",
-                             header.base_offset.value()));
-  }
-  if (header.record_count < 0 || header.record_count - 1 > header.last_offset_delta) {
-    return Invalid(base::Cat("record count is ", header.record_count, ", last offset delta ",
-                             header.last_offset_delta));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ValidateRecords(const Batch& batch) {
   RecordIterator it(batch);
   RecordView record;
@@ -141,16 +117,44 @@ uint32_t ComputeCrc(const BatchHeader& header, std::string_view body) {
   return base::ExtendCrc32c(base::Crc32c(covered), body);
 }
 
+absl::Status ValidateHeader(const BatchHeader& header, size_t body_bytes) {
+  if (header.magic != kMagic) return Invalid(base::Cat("magic is ", header.magic, ", not 2"));
+  const size_t length = kBatchHeaderBytes - kBytesBeforeLengthEnds + body_bytes;
+  if (header.batch_length < 0 || static_cast<size_t>(header.batch_length) != length) {
+    return Invalid(
+        base::Cat("length is ", header.batch_length, ", but ", length, " bytes are here"));
+  }
+  if (header.base_offset < model::Offset(0)) {
+    return Invalid(base::Cat("base offset is ", header.base_offset.value()));
+  }
+  // next_offset() has to be an offset, too.
+  if (header.last_offset_delta < 0 ||
+      header.base_offset.value() >=
+          std::numeric_limits<int64_t>::max() - header.last_offset_delta) {
+    return Invalid(base::Cat("last offset delta is ", header.last_offset_delta, " at base offset ",
+                             header.base_offset.value()));
+  }
+  if (header.record_count < 0 || header.record_count - 1 > header.last_offset_delta) {
+    return Invalid(base::Cat("record count is ", header.record_count, ", last offset delta ",
+                             header.last_offset_delta));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateCrc(const Batch& batch) {
+  const uint32_t crc = ComputeCrc(batch.header, batch.body.view());
+  if (crc == batch.header.crc) return absl::OkStatus();
+  return absl::DataLossError(
+      base::ToAbsl(base::Cat("record batch: CRC is ", absl::Hex(batch.header.crc, absl::kZeroPad8),
+                             ", but the bytes have ", absl::Hex(crc, absl::kZeroPad8))));
+}
+
 absl::Status Validate(const Batch& batch) {
   if (absl::Status status = ValidateHeader(batch.header, batch.body.size()); !status.ok()) {
     return status;
   }
   // Before anything that the CRC covers is called invalid, know that it is what was sent.
-  if (const uint32_t crc = ComputeCrc(batch.header, batch.body.view()); crc != batch.header.crc) {
-    return absl::DataLossError(base::ToAbsl(
-        base::Cat("record batch: CRC is ", absl::Hex(batch.header.crc, absl::kZeroPad8),
-                  ", but the bytes have ", absl::Hex(crc, absl::kZeroPad8))));
-  }
+  if (absl::Status status = ValidateCrc(batch); !status.ok()) return status;
   if ((batch.header.attributes & kCompressionMask) != 0) {
     return Invalid(
         base::Cat("compression ", CompressionName(batch.header.attributes), " is not supported"));

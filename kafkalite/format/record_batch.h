@@ -96,6 +96,11 @@ uint32_t ComputeCrc(const BatchHeader& header, std::string_view body);
 // records. INVALID_ARGUMENT says what is wrong, DATA_LOSS that the CRC does not match.
 absl::Status Validate(const Batch& batch);
 
+// Two parts of that, for a batch that was validated before it was stored, compressed or not: what
+// its header says by itself, with a body of `body_bytes`; and the CRC, which covers the rest of it.
+absl::Status ValidateHeader(const BatchHeader& header, size_t body_bytes);
+absl::Status ValidateCrc(const Batch& batch);
+
 // What a producer's batch has to satisfy as well: records at all, offsets without gaps, no control
 // records, and sequence numbers if it names a producer id.
 absl::Status ValidateProduced(const Batch& batch);

@@ -1,0 +1,306 @@
+#include "kafkalite/storage/file/segment.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "kafkalite/base/status_macros.h"
+#include "kafkalite/base/strings.h"
+#include "kafkalite/format/file_names.h"
+
+namespace kafkalite::storage {
+
+using format::Batch;
+using format::BatchHeader;
+using format::OffsetIndexEntry;
+using format::TimeIndexEntry;
+using model::Offset;
+using Found = BatchScanner::Found;
+
+namespace {
+
+// Positions and relative offsets are 31 bits.
+constexpr int64_t kMaxRelative = std::numeric_limits<int32_t>::max();
+
+std::string PathOf(const SegmentOptions& options, format::LogFileKind kind) {
+  return base::Cat(options.folder, "/", format::ToString({options.base_offset, kind}));
+}
+
+}  // namespace
+
+// --- Making one ----------------------------------------------------------------------------------
+
+Segment::Segment(SegmentOptions options)
+    : options_(std::move(options)),
+      path_(PathOf(options_, format::LogFileKind::kLog)),
+      offsets_(*options_.fs, PathOf(options_, format::LogFileKind::kOffsetIndex)),
+      times_(*options_.fs, PathOf(options_, format::LogFileKind::kTimeIndex)),
+      next_offset_(options_.base_offset),
+      max_timestamp_offset_(options_.base_offset) {}
+
+absl::Status Segment::OpenLog(FileSystem::Mode mode) {
+  KL_ASSIGN_OR_RETURN(log_, options_.fs->Open(path_, mode));
+  KL_ASSIGN_OR_RETURN(size_, log_->Size());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(SegmentOptions options) {
+  std::unique_ptr<Segment> segment(new Segment(std::move(options)));
+  KL_RETURN_IF_ERROR(segment->OpenLog(FileSystem::Mode::kCreate));
+  if (segment->size_ > 0) {
+    return absl::AlreadyExistsError(base::ToAbsl(
+        base::Cat("'", segment->path_, "' is there already and has ", segment->size_, " bytes")));
+  }
+  KL_RETURN_IF_ERROR(segment->Seal());  // makes the indexes
+  return segment;
+}
+
+absl::StatusOr<std::unique_ptr<Segment>> Segment::Open(SegmentOptions options) {
+  std::unique_ptr<Segment> segment(new Segment(std::move(options)));
+  KL_RETURN_IF_ERROR(segment->OpenLog(FileSystem::Mode::kWrite));
+  if (segment->size_ > kMaxRelative) {
+    return absl::DataLossError(base::ToAbsl(base::Cat("'", segment->path_, "' has ", segment->size_,
+                                                      " bytes, more than a segment can have")));
+  }
+  KL_ASSIGN_OR_RETURN(const bool fit, segment->LoadIndexes());
+  // An entry that is not true shows when the log is read from there on, at the latest.
+  if (!fit || !segment->LearnTail().ok()) KL_RETURN_IF_ERROR(segment->RebuildIndexes());
+  return segment;
+}
+
+// Whether there are indexes, and their ends may be of this log.
+absl::StatusOr<bool> Segment::LoadIndexes() {
+  KL_ASSIGN_OR_RETURN(const bool offsets_whole, offsets_.Load());
+  KL_ASSIGN_OR_RETURN(const bool times_whole, times_.Load());
+  if (!offsets_whole || !times_whole) return false;
+  if (times_.size() > 1) {
+    // Kafka makes its indexes large, of zeros, and cuts them when it stops.
+    KL_ASSIGN_OR_RETURN(const TimeIndexEntry first, times_.At(0));
+    if (first.timestamp >= times_.last()->timestamp) return false;
+  }
+  if (!offsets_.last().has_value()) return true;
+  // Without a first entry where an index must have one, what is before offsets_ would have to be
+  // read for its timestamps.
+  if (!times_.last().has_value()) return false;
+  return IsTrue(*offsets_.last());
+}
+
+// Whether the entry's offset is in a batch at its position, or in one that follows there: Kafka has
+// one entry for all batches of an append. Then a search for that offset, or a later one, can begin
+// there, whatever else is in the index.
+absl::StatusOr<bool> Segment::IsTrue(const OffsetIndexEntry& entry) const {
+  if (entry.relative_offset <= 0 || entry.position <= 0 || entry.position >= size_) return false;
+  const Offset offset = options_.base_offset + entry.relative_offset;
+  BatchScanner scanner = ScanTo(OffsetLimit(), entry.position, kSearchWindowBytes);
+  while (!scanner.AtEnd()) {
+    KL_ASSIGN_OR_RETURN(const Found found, scanner.Look());
+    if (!found.wrong.empty()) return false;
+    if (found.header.next_offset() > offset) return found.header.base_offset <= offset;
+    scanner.Skip(found);
+  }
+  return false;
+}
+
+// Learns next_offset_ and max_timestamp_ from the indexes' last entries and the log behind them.
+absl::Status Segment::LearnTail() {
+  const auto& last = offsets_.last();
+  indexed_position_ = last.has_value() ? last->position : 0;
+  max_timestamp_ = format::kNoTimestamp;
+  max_timestamp_offset_ = next_offset_ = options_.base_offset;
+  if (times_.last().has_value()) {
+    max_timestamp_ = times_.last()->timestamp;
+    max_timestamp_offset_ = options_.base_offset + times_.last()->relative_offset;
+  }
+  BatchScanner scanner = ScanTo(OffsetLimit(), indexed_position_, kSearchWindowBytes);
+  while (!scanner.AtEnd()) {
+    KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
+    NoteTimestamp(found.header);
+    next_offset_ = found.header.next_offset();
+    scanner.Skip(found);
+  }
+  if (max_timestamp_ != format::kNoTimestamp && max_timestamp_offset_ >= next_offset_) {
+    return scanner.Lost(size_, "the time index goes beyond the end of the log");
+  }
+  if (last.has_value() && options_.base_offset + last->relative_offset >= next_offset_) {
+    return scanner.Lost(size_, "the offset index goes beyond the end of the log");
+  }
+  return absl::OkStatus();
+}
+
+// Makes the indexes again from the headers of a log that is in order.
+absl::Status Segment::RebuildIndexes() {
+  BatchScanner scanner = ScanTo(OffsetLimit(), 0, kSearchWindowBytes);
+  KL_RETURN_IF_ERROR(offsets_.Truncate(0));
+  KL_RETURN_IF_ERROR(times_.Truncate(0));
+  max_timestamp_ = format::kNoTimestamp;
+  next_offset_ = options_.base_offset;
+  size_ = indexed_position_ = 0;
+  while (!scanner.AtEnd()) {
+    KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
+    Note(found.header, found.bytes);
+    KL_RETURN_IF_ERROR(FlushFullIndexes());
+    scanner.Skip(found);
+  }
+  return Seal();
+}
+
+// --- Facts ---------------------------------------------------------------------------------------
+
+absl::StatusOr<int64_t> Segment::FirstTimestamp() {
+  if (size_ == 0) return format::kNoTimestamp;
+  if (!first_timestamp_.has_value()) {
+    BatchScanner scanner = Scan(0, format::kBatchHeaderBytes);
+    KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
+    first_timestamp_ = found.header.max_timestamp;
+  }
+  return *first_timestamp_;
+}
+
+Offset Segment::OffsetLimit() const {
+  const int64_t base = options_.base_offset.value();
+  return Offset(base + std::min(kMaxRelative + 1, std::numeric_limits<int64_t>::max() - base));
+}
+
+void Segment::Note(const BatchHeader& header, int64_t bytes) {
+  if (size_ == 0) first_timestamp_ = header.max_timestamp;
+  NoteTimestamp(header);
+  if (size_ - indexed_position_ > options_.index_interval_bytes) {
+    offsets_.Append({Relative(header.last_offset()), static_cast<int32_t>(size_)});
+    NoteTimeEntry();
+    indexed_position_ = size_;
+  }
+  size_ += bytes;
+  next_offset_ = header.next_offset();
+}
+
+void Segment::NoteTimestamp(const BatchHeader& header) {
+  if (header.max_timestamp <= max_timestamp_) return;
+  max_timestamp_ = header.max_timestamp;
+  max_timestamp_offset_ = header.last_offset();
+}
+
+void Segment::NoteTimeEntry() {
+  const int64_t indexed =
+      times_.last().has_value() ? times_.last()->timestamp : format::kNoTimestamp;
+  if (max_timestamp_ > indexed) times_.Append({max_timestamp_, Relative(max_timestamp_offset_)});
+}
+
+// --- Changing it ---------------------------------------------------------------------------------
+
+bool Segment::HasRoomFor(std::span<const Batch> batches) const {
+  int64_t bytes = 0;
+  for (const Batch& batch : batches) bytes += static_cast<int64_t>(batch.size_bytes());
+  return bytes <= kMaxRelative - size_ &&
+         (batches.empty() || batches.back().header.next_offset() <= OffsetLimit());
+}
+
+absl::Status Segment::Append(std::span<const Batch> batches) {
+  KL_RETURN_IF_ERROR(broken_);
+  if (batches.empty()) return absl::OkStatus();
+  if (!HasRoomFor(batches)) {
+    return absl::OutOfRangeError(base::ToAbsl(base::Cat("'", path_, "' has no room for offset ",
+                                                        batches.back().header.last_offset().value(),
+                                                        " after ", size_, " bytes")));
+  }
+  // Before the batches are written: after that, nothing may fail that could not be undone.
+  KL_RETURN_IF_ERROR(FlushFullIndexes());
+  KL_RETURN_IF_ERROR(WriteBatches(batches));
+  for (const Batch& batch : batches) {
+    assert(batch.header.base_offset >= next_offset_);
+    Note(batch.header, static_cast<int64_t>(batch.size_bytes()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Segment::WriteBatches(std::span<const Batch> batches) {
+  std::vector<char> headers(batches.size() * format::kBatchHeaderBytes);
+  std::vector<std::string_view> pieces;
+  pieces.reserve(2 * batches.size());
+  char* at = headers.data();
+  for (const Batch& batch : batches) {
+    format::EncodeHeader(batch.header, at);
+    pieces.emplace_back(at, format::kBatchHeaderBytes);
+    pieces.push_back(batch.body.view());
+    at += format::kBatchHeaderBytes;
+  }
+  const absl::Status status = log_->WriteAt(size_, pieces);
+  if (status.ok()) return status;
+  // Whole batches may have been written, and must not come back behind others in their place.
+  const bool undone = log_->Truncate(size_).ok();
+  return undone && absl::IsResourceExhausted(status) ? status : Break(status);
+}
+
+absl::Status Segment::FlushFullIndexes() {
+  if (!offsets_.has_page()) return absl::OkStatus();
+  // In this order: whatever the offset index in the file has passed, the time index knows.
+  KL_RETURN_IF_ERROR(times_.Flush());
+  return offsets_.Flush();
+}
+
+absl::Status Segment::Break(absl::Status status) {
+  if (!status.ok() && broken_.ok()) broken_ = status;
+  return status;
+}
+
+absl::Status Segment::TruncateSuffix(Offset end) {
+  assert(end >= options_.base_offset);
+  KL_RETURN_IF_ERROR(broken_);
+  if (end >= next_offset_) return absl::OkStatus();
+  KL_ASSIGN_OR_RETURN(const int64_t position, PositionOf(end));
+  BatchScanner scanner = Scan(position, format::kBatchHeaderBytes);
+  if (!scanner.AtEnd()) {
+    // A batch that straddles `end` goes whole.
+    KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
+    end = std::min(end, found.header.base_offset);
+  }
+  const auto before = [last = Relative(end)](const auto& entry) {
+    return entry.relative_offset < last;
+  };
+  KL_ASSIGN_OR_RETURN(const size_t offsets, offsets_.CountWhile(before));
+  KL_ASSIGN_OR_RETURN(const size_t times, times_.CountWhile(before));
+  KL_RETURN_IF_ERROR(Break(log_->Truncate(position)));
+  size_ = position;
+  if (size_ == 0) first_timestamp_.reset();
+  KL_RETURN_IF_ERROR(Break(offsets_.Truncate(offsets)));
+  KL_RETURN_IF_ERROR(Break(times_.Truncate(times)));
+  KL_RETURN_IF_ERROR(Break(LearnTail()));
+  next_offset_ = end;
+  return absl::OkStatus();
+}
+
+absl::Status Segment::Sync() {
+  KL_RETURN_IF_ERROR(broken_);
+  KL_RETURN_IF_ERROR(Break(log_->Sync()));
+  if (name_is_durable_) return absl::OkStatus();
+  KL_RETURN_IF_ERROR(Break(options_.fs->SyncDirectory(options_.folder)));
+  name_is_durable_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Segment::Seal() {
+  KL_RETURN_IF_ERROR(broken_);
+  NoteTimeEntry();
+  KL_RETURN_IF_ERROR(times_.Flush());
+  return offsets_.Flush();
+}
+
+absl::Status Segment::SyncIndexes() {
+  KL_RETURN_IF_ERROR(broken_);
+  KL_RETURN_IF_ERROR(Break(times_.Sync()));
+  return Break(offsets_.Sync());
+}
+
+absl::Status Segment::Delete() {
+  // The log first: without it, the others are nobody's.
+  for (const auto kind : {format::LogFileKind::kLog, format::LogFileKind::kOffsetIndex,
+                          format::LogFileKind::kTimeIndex}) {
+    const absl::Status status = options_.fs->Remove(PathOf(options_, kind));
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kafkalite::storage
