@@ -289,7 +289,7 @@ absl::Status ClusterCore::Resume(int32_t broker) {
 
 namespace {
 
-Replica ToReplica(const replication::ReplicaSnapshot& snapshot) {
+Replica ToReplica(const replication::ReplicaSnapshot& snapshot, base::BufferPool& pool) {
   Replica replica;
   replica.is_leader = snapshot.role == replication::Role::kLeader;
   replica.leader = snapshot.leader.value();
@@ -305,9 +305,8 @@ Replica ToReplica(const replication::ReplicaSnapshot& snapshot) {
   const auto copy = [](const std::optional<std::string_view>& bytes) {
     return bytes ? std::optional<std::string>(*bytes) : std::nullopt;
   };
-  const auto pool = base::BufferPool::Create(0);
   for (const format::Batch& batch : snapshot.batches) {
-    const auto plain = format::DecompressBatch(batch, format::kMaxRecordsBytes, *pool);
+    const auto plain = format::DecompressBatch(batch, format::kMaxRecordsBytes, pool);
     if (!plain.ok()) continue;
     format::RecordIterator records(*plain);
     format::RecordView record;
@@ -336,7 +335,7 @@ absl::StatusOr<Replica> ClusterCore::ReadReplica(int32_t broker, std::string_vie
       *executor_, executor_->clock().Now() + options_.call_timeout,
       [&](auto reply) { found->Inspect(std::move(reply)); });
   if (!snapshot.ok()) return snapshot.status();
-  return ToReplica(*snapshot);
+  return ToReplica(*snapshot, *runtime_->pool);
 }
 
 }  // namespace kafkalite

@@ -2,10 +2,8 @@
 //
 // The entries of Kafka's two indexes beside a segment of a log, big endian, without a header:
 //
-//   .index      relativeOffset:4 position:4       a batch that begins at `position` of the .log
-//   file
-//                                                 and the last offset of what was appended there
-//   .timeindex  timestamp:8 relativeOffset:4      no record up to that offset is younger
+//   .index      relativeOffset:4 position:4    an append at `position` of the .log ends there
+//   .timeindex  timestamp:8 relativeOffset:4   no record up to that offset is younger
 //
 // Offsets are relative to the segment's base offset. Both fields rise from entry to entry. There is
 // an entry for every few KiB of the log, so a search goes on in the log from the entry found.

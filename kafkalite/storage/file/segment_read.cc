@@ -8,8 +8,8 @@
 
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/format/compression.h"
 #include "kafkalite/storage/file/segment.h"
+#include "kafkalite/storage/find_record.h"
 
 namespace kafkalite::storage {
 
@@ -20,31 +20,6 @@ using Found = BatchScanner::Found;
 namespace {
 
 constexpr size_t kReadWindowBytes = 128 << 10;
-// What a search by timestamp unpacks of one batch at most.
-constexpr size_t kMaxUnpackedBytes = size_t{1} << 30;
-
-// The batch with its records in the clear.
-absl::StatusOr<Batch> Unpacked(Batch batch, base::BufferPool& pool) {
-  const int codec = batch.header.attributes & format::kCompressionMask;
-  if (codec == 0) return batch;
-  KL_ASSIGN_OR_RETURN(batch.body, format::Decompress(static_cast<format::Codec>(codec),
-                                                     batch.body.view(), kMaxUnpackedBytes, pool));
-  batch.header.attributes &= ~format::kCompressionMask;
-  return batch;
-}
-
-// The first record of the batch in [start, max_offset) that is not older.
-std::optional<TimestampAndOffset> FindRecord(const Batch& batch, int64_t timestamp, Offset start,
-                                             Offset max_offset) {
-  format::RecordIterator records(batch);
-  format::RecordView record;
-  while (records.Next(record) && record.offset < max_offset) {
-    if (record.timestamp >= timestamp && record.offset >= start) {
-      return TimestampAndOffset{record.timestamp, record.offset};
-    }
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -134,12 +109,12 @@ absl::StatusOr<std::optional<TimestampAndOffset>> Segment::FindByTimestamp(
     KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
     if (found.header.base_offset >= max_offset) break;
     if (found.header.max_timestamp >= timestamp) {
-      KL_ASSIGN_OR_RETURN(Batch batch, scanner.Load(found));
+      KL_ASSIGN_OR_RETURN(const Batch batch, scanner.Load(found));
       if (const absl::Status status = format::ValidateCrc(batch); !status.ok()) {
         return scanner.Lost(found.position, base::ToStd(status.message()));
       }
-      KL_ASSIGN_OR_RETURN(batch, Unpacked(std::move(batch), *options_.pool));
-      const auto record = FindRecord(batch, timestamp, start, max_offset);
+      KL_ASSIGN_OR_RETURN(const auto record,
+                          FindRecord(batch, timestamp, start, max_offset, *options_.pool));
       if (record.has_value()) return record;
     }
     scanner.Skip(found);

@@ -6,7 +6,7 @@
 
 #include "kafkalite/base/buffer.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/format/compressed_batch.h"
+#include "kafkalite/storage/find_record.h"
 
 namespace kafkalite::storage {
 
@@ -155,17 +155,10 @@ std::optional<TimestampAndOffset> MemoryLog::FindRecord(int64_t timestamp,
                                                         Offset max_offset) const {
   const auto pool = base::BufferPool::Create(0);  // for what is unpacked
   for (const Batch& batch : data_->batches) {
+    if (batch.header.base_offset >= max_offset) break;
     if (batch.header.max_timestamp < timestamp) continue;
-    const auto plain = format::DecompressBatch(batch, format::kMaxRecordsBytes, *pool);
-    if (!plain.ok()) continue;
-    format::RecordIterator records(*plain);
-    format::RecordView record;
-    while (records.Next(record)) {
-      if (record.offset >= max_offset) return std::nullopt;
-      if (record.timestamp >= timestamp && record.offset >= data_->start) {
-        return TimestampAndOffset{record.timestamp, record.offset};
-      }
-    }
+    const auto record = storage::FindRecord(batch, timestamp, data_->start, max_offset, *pool);
+    if (record.ok() && record->has_value()) return *record;
   }
   return std::nullopt;
 }
