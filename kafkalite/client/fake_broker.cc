@@ -4,9 +4,7 @@
 #include <chrono>
 #include <set>
 
-#include "kafkalite/protocol/init_producer_id.h"
-#include "kafkalite/protocol/produce.h"
-#include "kafkalite/protocol/topics.h"
+#include "kafkalite/client/silent_service.h"
 
 namespace kafkalite::client {
 
@@ -216,7 +214,7 @@ void FakeState::Metadata(const std::vector<BrokerId>& brokers,
 }
 
 // The service of one broker; what clients of consumers never call breaks the connection.
-class FakeCluster::Broker final : public transport::ClientService {
+class FakeCluster::Broker final : public SilentService {
  public:
   Broker(BrokerId id, std::vector<BrokerId> all, std::shared_ptr<FakeState> state)
       : id_(id), all_(std::move(all)), state_(std::move(state)) {}
@@ -233,17 +231,6 @@ class FakeCluster::Broker final : public transport::ClientService {
                 transport::Reply<protocol::MetadataResponse> reply) override {
     state_->Metadata(all_, request, std::move(reply));
   }
-  void Produce(protocol::ProduceRequest, transport::Reply<protocol::ProduceResponse>) override {}
-  void InitProducerId(protocol::InitProducerIdRequest,
-                      transport::Reply<protocol::InitProducerIdResponse>) override {}
-  void CreateTopics(protocol::CreateTopicsRequest,
-                    transport::Reply<protocol::CreateTopicsResponse>) override {}
-  void DeleteTopics(protocol::DeleteTopicsRequest,
-                    transport::Reply<protocol::DeleteTopicsResponse>) override {}
-  void CreatePartitions(protocol::CreatePartitionsRequest,
-                        transport::Reply<protocol::CreatePartitionsResponse>) override {}
-  void ElectLeaders(protocol::ElectLeadersRequest,
-                    transport::Reply<protocol::ElectLeadersResponse>) override {}
 
  private:
   const BrokerId id_;

@@ -21,6 +21,7 @@
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
 #include "kafkalite/client/cluster_client.h"
+#include "kafkalite/client/silent_service.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/model/ids.h"
@@ -149,7 +150,7 @@ class FakeLeaders {
     std::map<model::ProducerId, Producer> producers;
   };
 
-  class Broker final : public transport::ClientService {
+  class Broker final : public SilentService {
    public:
     Broker(FakeLeaders& all, model::BrokerId id) : all_(all), id_(id) {}
     void Produce(protocol::ProduceRequest request,
@@ -170,17 +171,6 @@ class FakeLeaders {
       }
       reply(response);
     }
-    void Fetch(protocol::FetchRequest, transport::Reply<protocol::FetchResponse>) override {}
-    void ListOffsets(protocol::ListOffsetsRequest,
-                     transport::Reply<protocol::ListOffsetsResponse>) override {}
-    void CreateTopics(protocol::CreateTopicsRequest,
-                      transport::Reply<protocol::CreateTopicsResponse>) override {}
-    void DeleteTopics(protocol::DeleteTopicsRequest,
-                      transport::Reply<protocol::DeleteTopicsResponse>) override {}
-    void CreatePartitions(protocol::CreatePartitionsRequest,
-                          transport::Reply<protocol::CreatePartitionsResponse>) override {}
-    void ElectLeaders(protocol::ElectLeadersRequest,
-                      transport::Reply<protocol::ElectLeadersResponse>) override {}
 
    private:
     FakeLeaders& all_;

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/random.h"
+#include "kafkalite/testing/forwarding_log.h"
 
 namespace kafkalite::testing {
 namespace {
@@ -107,18 +108,13 @@ class SlowRead final : public storage::ColdRead {
   std::vector<format::Batch> batches_;
 };
 
-class SlowLog final : public Log {
+class SlowLog final : public ForwardingLog {
  public:
   SlowLog(std::shared_ptr<Disk> disk, std::unique_ptr<Log> log)
-      : disk_(std::move(disk)),
-        log_(std::move(log)),
-        written_(std::make_shared<Written>(log_->end_offset())) {}
+      : ForwardingLog(std::move(log)),
+        disk_(std::move(disk)),
+        written_(std::make_shared<Written>(end_offset())) {}
 
-  model::LogId id() const override { return log_->id(); }
-  Offset start_offset() const override { return log_->start_offset(); }
-  Offset end_offset() const override { return log_->end_offset(); }
-  int64_t size_bytes() const override { return log_->size_bytes(); }
-  void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
   storage::Progress progress() const override {
     return {.written = written_->end(), .synced = written_->end()};
   }
@@ -126,21 +122,21 @@ class SlowLog final : public Log {
     written_->SetListener(std::move(listener));
   }
   absl::Status Append(std::span<const format::Batch> batches) override {
-    const absl::Status status = log_->Append(batches);
+    const absl::Status status = ForwardingLog::Append(batches);
     if (!status.ok()) return status;
-    written_->Begin(log_->end_offset());
+    written_->Begin(end_offset());
     disk_->Later([written = written_] { written->Finish(); });
     return status;
   }
   void Sync() override {}
   absl::StatusOr<storage::ReadResult> Read(Offset from,
                                            const storage::ReadLimits& limits) const override {
-    auto read = log_->Read(from, limits);
-    if (!read.ok() || from + disk_->options.tail_records >= log_->end_offset()) return read;
+    auto read = ForwardingLog::Read(from, limits);
+    if (!read.ok() || from + disk_->options.tail_records >= end_offset()) return read;
     return storage::ReadResult{{}, std::make_shared<SlowRead>(disk_, std::move(read->batches))};
   }
   void FindByTimestamp(int64_t timestamp, Offset max_offset, FindCallback callback) const override {
-    log_->FindByTimestamp(
+    ForwardingLog::FindByTimestamp(
         timestamp, max_offset, [this, callback = std::move(callback)](auto found) mutable {
           disk_->Later([found = std::move(found), callback = std::move(callback)]() mutable {
             callback(std::move(found));
@@ -149,7 +145,7 @@ class SlowLog final : public Log {
   }
   void VisitHeaders(Offset from, HeaderVisitor visit, DoneCallback done) const override {
     std::vector<format::BatchHeader> headers;
-    log_->VisitHeaders(
+    ForwardingLog::VisitHeaders(
         from, [&](const format::BatchHeader& header) { headers.push_back(header); },
         [](const absl::Status&) {});
     disk_->Later(
@@ -159,27 +155,19 @@ class SlowLog final : public Log {
         });
   }
   absl::Status TruncateSuffix(Offset end) override {
-    const absl::Status status = log_->TruncateSuffix(end);
-    written_->Truncate(log_->end_offset());
+    const absl::Status status = ForwardingLog::TruncateSuffix(end);
+    written_->Truncate(end_offset());
     return status;
   }
   absl::Status TruncatePrefix(Offset start) override {
-    const bool restarts = start > log_->end_offset();
-    const absl::Status status = log_->TruncatePrefix(start);
-    if (restarts) written_->Restart(log_->end_offset());
+    const bool restarts = start > end_offset();
+    const absl::Status status = ForwardingLog::TruncatePrefix(start);
+    if (restarts) written_->Restart(end_offset());
     return status;
-  }
-  absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
-  absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
-    return log_->WriteMetadata(name, bytes);
-  }
-  absl::StatusOr<std::string> ReadMetadata(std::string_view name) const override {
-    return log_->ReadMetadata(name);
   }
 
  private:
   const std::shared_ptr<Disk> disk_;
-  const std::unique_ptr<Log> log_;
   const std::shared_ptr<Written> written_;
 };
 

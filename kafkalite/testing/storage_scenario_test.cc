@@ -5,6 +5,7 @@
 
 #include "kafkalite/base/budget.h"
 #include "kafkalite/storage/memory/memory_storage.h"
+#include "kafkalite/testing/forwarding_log.h"
 #include "kafkalite/testing/scenario.h"
 
 namespace kafkalite::testing {
@@ -27,47 +28,17 @@ struct Failures {
 
 const absl::Status kBroken = absl::InternalError("the disk is broken");
 
-class FailingLog final : public storage::Log {
+class FailingLog final : public ForwardingLog {
  public:
   FailingLog(std::unique_ptr<Log> log, std::shared_ptr<Failures> failures)
-      : log_(std::move(log)), failures_(std::move(failures)) {}
-  model::LogId id() const override { return log_->id(); }
-  model::Offset start_offset() const override { return log_->start_offset(); }
-  model::Offset end_offset() const override { return log_->end_offset(); }
-  int64_t size_bytes() const override { return log_->size_bytes(); }
-  absl::Status Append(std::span<const format::Batch> batches) override {
-    return log_->Append(batches);
-  }
-  void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
-  storage::Progress progress() const override { return log_->progress(); }
-  void SetListener(absl::AnyInvocable<void()> listener) override {
-    log_->SetListener(std::move(listener));
-  }
-  void Sync() override { log_->Sync(); }
+      : ForwardingLog(std::move(log)), failures_(std::move(failures)) {}
   absl::StatusOr<storage::ReadResult> Read(model::Offset from,
                                            const storage::ReadLimits& limits) const override {
     if (Failures::Take(failures_->read)) return kBroken;
-    return log_->Read(from, limits);
-  }
-  void FindByTimestamp(int64_t timestamp, model::Offset max_offset,
-                       FindCallback callback) const override {
-    log_->FindByTimestamp(timestamp, max_offset, std::move(callback));
-  }
-  absl::Status TruncateSuffix(model::Offset end) override { return log_->TruncateSuffix(end); }
-  absl::Status TruncatePrefix(model::Offset start) override { return log_->TruncatePrefix(start); }
-  absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
-  void VisitHeaders(model::Offset from, HeaderVisitor visit, DoneCallback done) const override {
-    log_->VisitHeaders(from, std::move(visit), std::move(done));
-  }
-  absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
-    return log_->WriteMetadata(name, bytes);
-  }
-  absl::StatusOr<std::string> ReadMetadata(std::string_view name) const override {
-    return log_->ReadMetadata(name);
+    return ForwardingLog::Read(from, limits);
   }
 
  private:
-  const std::unique_ptr<Log> log_;
   const std::shared_ptr<Failures> failures_;
 };
 
