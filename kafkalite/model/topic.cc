@@ -81,6 +81,22 @@ absl::StatusOr<TopicConfig> ParseTopicConfig(const ConfigMap& overrides) {
       KL_RETURN_IF_ERROR(ParseNumber(key, value, 0, config.max_message_bytes));
     } else if (key == "unclean.leader.election.enable") {
       KL_RETURN_IF_ERROR(ParseBool(key, value, config.unclean_leader_election));
+    } else if (key == "segment.bytes") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, 14, config.segment_bytes));
+    } else if (key == "segment.ms") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, int64_t{1}, config.segment_ms));
+    } else if (key == "segment.jitter.ms") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, int64_t{0}, config.segment_jitter_ms));
+    } else if (key == "segment.index.bytes") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, 0, config.segment_index_bytes));
+    } else if (key == "index.interval.bytes") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, 0, config.index_interval_bytes));
+    } else if (key == "file.delete.delay.ms") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, int64_t{0}, config.file_delete_delay_ms));
+    } else if (key == "flush.messages") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, int64_t{0}, config.flush_messages));
+    } else if (key == "flush.ms") {
+      KL_RETURN_IF_ERROR(ParseNumber(key, value, int64_t{0}, config.flush_ms));
     } else {
       return absl::InvalidArgumentError(base::Cat("Unknown topic config name: ", key));
     }

@@ -7,6 +7,7 @@
 #define KAFKALITE_MODEL_TOPIC_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -34,6 +35,17 @@ struct TopicConfig {
   int64_t retention_bytes = -1;
   int32_t max_message_bytes = 1048588;  // of a batch, as Kafka's default
   bool unclean_leader_election = false;
+
+  // Of logs in files. A segment is closed when it is so large, or its first record so old.
+  int32_t segment_bytes = 1 << 30;
+  int64_t segment_ms = 7 * 24 * 3600 * 1000LL;
+  int64_t segment_jitter_ms = 0;  // up to so much earlier, so that not all close at once
+  int32_t segment_index_bytes = 10 << 20;
+  int32_t index_interval_bytes = 4096;
+  int64_t file_delete_delay_ms = 60000;
+  // A sync after so many records, and so long after the first one that is not durable.
+  int64_t flush_messages = std::numeric_limits<int64_t>::max();
+  int64_t flush_ms = std::numeric_limits<int64_t>::max();
 
   bool operator==(const TopicConfig&) const = default;
 };
