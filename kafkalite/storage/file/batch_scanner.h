@@ -23,9 +23,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kafkalite/base/buffer.h"
+#include "kafkalite/files/file_system.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/ids.h"
-#include "kafkalite/storage/file/file_system.h"
 
 namespace kafkalite::storage {
 
@@ -41,7 +41,8 @@ class BatchScanner {
     size_t window_bytes = 4096;
   };
 
-  BatchScanner(const File& file, std::string_view path, base::BufferPool& pool, const Range& range)
+  BatchScanner(const files::File& file, std::string_view path, base::BufferPool& pool,
+               const Range& range)
       : file_(file), path_(path), pool_(pool), range_(range) {}
 
   bool AtEnd() const { return range_.position >= range_.end; }
@@ -76,7 +77,7 @@ class BatchScanner {
   absl::StatusOr<size_t> Bring(int64_t position, size_t bytes);
   std::string WhyNotNext(const format::BatchHeader& header) const;
 
-  const File& file_;
+  const files::File& file_;
   const std::string_view path_;
   base::BufferPool& pool_;
   Range range_;

@@ -28,8 +28,8 @@
 #include "absl/status/statusor.h"
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/files/file_system.h"
 #include "kafkalite/format/log_index.h"
-#include "kafkalite/storage/file/file_system.h"
 
 namespace kafkalite::storage {
 
@@ -37,7 +37,7 @@ template <class Entry>
 class IndexFile {
  public:
   // REQUIRES: `fs` outlives the index.
-  IndexFile(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
+  IndexFile(files::FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
 
   // Takes over the file's entries. False, and none, if there is no file, or it is not made of whole
   // entries.
@@ -68,9 +68,9 @@ class IndexFile {
   static constexpr size_t kPageBytes = 4096;
   static constexpr size_t kPageEntries = kPageBytes / Entry::kBytes;
 
-  absl::StatusOr<std::string> Read(const File& file, size_t begin, size_t end) const;
+  absl::StatusOr<std::string> Read(const files::File& file, size_t begin, size_t end) const;
 
-  FileSystem& fs_;
+  files::FileSystem& fs_;
   const std::string path_;
   size_t stored_ = 0;           // entries in the file that count
   std::string pending_;         // those after them
@@ -80,7 +80,7 @@ class IndexFile {
 
 template <class Entry>
 absl::StatusOr<bool> IndexFile<Entry>::Load() {
-  auto file = fs_.Open(path_, FileSystem::Mode::kRead);
+  auto file = fs_.Open(path_, files::FileSystem::Mode::kRead);
   if (absl::IsNotFound(file.status())) return false;
   KL_RETURN_IF_ERROR(file.status());
   KL_ASSIGN_OR_RETURN(const int64_t bytes, (*file)->Size());
@@ -92,7 +92,7 @@ absl::StatusOr<bool> IndexFile<Entry>::Load() {
 }
 
 template <class Entry>
-absl::StatusOr<std::string> IndexFile<Entry>::Read(const File& file, size_t begin,
+absl::StatusOr<std::string> IndexFile<Entry>::Read(const files::File& file, size_t begin,
                                                    size_t end) const {
   std::string bytes((end - begin) * Entry::kBytes, '\0');
   KL_ASSIGN_OR_RETURN(const size_t read,
@@ -105,7 +105,7 @@ absl::StatusOr<std::string> IndexFile<Entry>::Read(const File& file, size_t begi
 template <class Entry>
 absl::StatusOr<Entry> IndexFile<Entry>::At(size_t i) const {
   if (i >= stored_) return format::EntryAt<Entry>(pending_, i - stored_);
-  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, FileSystem::Mode::kRead));
+  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, files::FileSystem::Mode::kRead));
   KL_ASSIGN_OR_RETURN(const std::string bytes, Read(*file, i, i + 1));
   return Entry::Decode(bytes.data());
 }
@@ -116,7 +116,7 @@ absl::StatusOr<size_t> IndexFile<Entry>::CountWhile(Predicate wanted) const {
   if (stored_ == 0 || (!pending_.empty() && wanted(Entry::Decode(pending_.data())))) {
     return stored_ + format::CountWhile<Entry>(pending_, wanted);
   }
-  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, FileSystem::Mode::kRead));
+  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, files::FileSystem::Mode::kRead));
   size_t begin = 0;
   size_t end = stored_;
   while (end - begin > kPageEntries) {
@@ -167,7 +167,7 @@ absl::Status IndexFile<Entry>::Truncate(size_t count) {
 template <class Entry>
 absl::Status IndexFile<Entry>::Flush() {
   if (pending_.empty() && file_is_exact_) return absl::OkStatus();
-  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, FileSystem::Mode::kCreate));
+  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, files::FileSystem::Mode::kCreate));
   const std::string_view pieces[] = {pending_};
   KL_RETURN_IF_ERROR(file->WriteAt(static_cast<int64_t>(stored_ * Entry::kBytes), pieces));
   const auto bytes = static_cast<int64_t>(size() * Entry::kBytes);
@@ -182,7 +182,7 @@ absl::Status IndexFile<Entry>::Flush() {
 template <class Entry>
 absl::Status IndexFile<Entry>::Sync() {
   KL_RETURN_IF_ERROR(Flush());
-  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, FileSystem::Mode::kWrite));
+  KL_ASSIGN_OR_RETURN(const auto file, fs_.Open(path_, files::FileSystem::Mode::kWrite));
   return file->Sync();
 }
 

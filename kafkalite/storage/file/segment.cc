@@ -41,7 +41,7 @@ Segment::Segment(SegmentOptions options)
       next_offset_(options_.base_offset),
       max_timestamp_offset_(options_.base_offset) {}
 
-absl::Status Segment::OpenLog(FileSystem::Mode mode) {
+absl::Status Segment::OpenLog(files::FileSystem::Mode mode) {
   KL_ASSIGN_OR_RETURN(log_, options_.fs->Open(path_, mode));
   KL_ASSIGN_OR_RETURN(size_, log_->Size());
   return absl::OkStatus();
@@ -49,7 +49,7 @@ absl::Status Segment::OpenLog(FileSystem::Mode mode) {
 
 absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(SegmentOptions options) {
   std::unique_ptr<Segment> segment(new Segment(std::move(options)));
-  KL_RETURN_IF_ERROR(segment->OpenLog(FileSystem::Mode::kCreate));
+  KL_RETURN_IF_ERROR(segment->OpenLog(files::FileSystem::Mode::kCreate));
   if (segment->size_ > 0) {
     return absl::AlreadyExistsError(base::ToAbsl(
         base::Cat("'", segment->path_, "' is there already and has ", segment->size_, " bytes")));
@@ -60,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(SegmentOptions options)
 
 absl::StatusOr<std::unique_ptr<Segment>> Segment::Open(SegmentOptions options) {
   std::unique_ptr<Segment> segment(new Segment(std::move(options)));
-  KL_RETURN_IF_ERROR(segment->OpenLog(FileSystem::Mode::kWrite));
+  KL_RETURN_IF_ERROR(segment->OpenLog(files::FileSystem::Mode::kWrite));
   if (segment->size_ > kMaxRelative) {
     return absl::DataLossError(base::ToAbsl(base::Cat("'", segment->path_, "' has ", segment->size_,
                                                       " bytes, more than a segment can have")));

@@ -36,19 +36,19 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kafkalite/base/buffer.h"
+#include "kafkalite/files/file_system.h"
 #include "kafkalite/format/log_index.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/ids.h"
 #include "kafkalite/storage/file/batch_scanner.h"
-#include "kafkalite/storage/file/file_system.h"
 #include "kafkalite/storage/file/index_file.h"
 #include "kafkalite/storage/log.h"
 
 namespace kafkalite::storage {
 
 struct SegmentOptions {
-  FileSystem* fs = nullptr;  // outlives the segment
-  std::string folder;        // exists
+  files::FileSystem* fs = nullptr;  // outlives the segment
+  std::string folder;               // exists
   model::Offset base_offset;
   int64_t created_millis = 0;  // kept for who rolls by time
   int64_t index_interval_bytes = 4096;
@@ -142,7 +142,7 @@ class Segment {
   static constexpr size_t kSearchWindowBytes = 4096;
 
   explicit Segment(SegmentOptions options);
-  absl::Status OpenLog(FileSystem::Mode mode);
+  absl::Status OpenLog(files::FileSystem::Mode mode);
   absl::StatusOr<bool> LoadIndexes();
   absl::Status LearnTail();
   absl::Status RebuildIndexes();
@@ -176,7 +176,7 @@ class Segment {
 
   const SegmentOptions options_;
   const std::string path_;  // of the log
-  std::shared_ptr<File> log_;
+  std::shared_ptr<files::File> log_;
   IndexFile<format::OffsetIndexEntry> offsets_;
   IndexFile<format::TimeIndexEntry> times_;
 

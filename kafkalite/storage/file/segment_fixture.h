@@ -18,9 +18,9 @@
 #include "gtest/gtest.h"
 #include "kafkalite/base/buffer.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/files/file_system.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/ids.h"
-#include "kafkalite/storage/file/file_system.h"
 #include "kafkalite/storage/file/segment.h"
 
 namespace kafkalite::storage {
@@ -75,7 +75,7 @@ class SegmentFixture : public testing::Test {
       .max_offset = Offset(std::numeric_limits<int64_t>::max()),
       .max_bytes = std::numeric_limits<size_t>::max()};
 
-  static SegmentOptions Options(FileSystem& fs, const std::string& folder) {
+  static SegmentOptions Options(files::FileSystem& fs, const std::string& folder) {
     return {.fs = &fs,
             .folder = folder,
             .base_offset = Offset(kBase),

@@ -150,7 +150,7 @@ absl::Status Segment::Recoverer::CutAt(const Found& found, std::string wrong) {
 absl::StatusOr<Segment::Recovered> Segment::Recover(SegmentOptions options,
                                                     const Recovery& recovery, HeaderVisitor visit) {
   std::unique_ptr<Segment> segment(new Segment(std::move(options)));
-  KL_RETURN_IF_ERROR(segment->OpenLog(FileSystem::Mode::kWrite));
+  KL_RETURN_IF_ERROR(segment->OpenLog(files::FileSystem::Mode::kWrite));
   Recoverer recoverer(*segment, recovery, visit);
   KL_RETURN_IF_ERROR(recoverer.Run());
   if (recoverer.cut().has_value()) {

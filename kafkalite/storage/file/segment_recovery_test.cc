@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "kafkalite/base/random.h"
-#include "kafkalite/storage/file/memory_file_system.h"
+#include "kafkalite/files/memory_file_system.h"
 #include "kafkalite/storage/file/segment.h"
 #include "kafkalite/storage/file/segment_fixture.h"
 
@@ -25,9 +25,9 @@ using format::Batch;
 using format::BatchHeader;
 using model::LeaderEpoch;
 using Recovered = Segment::Recovered;
-using Operation = MemoryFileSystem::Operation;
+using Operation = files::MemoryFileSystem::Operation;
 using Kind = Operation::Kind;
-using Verdict = MemoryFileSystem::Verdict;
+using Verdict = files::MemoryFileSystem::Verdict;
 
 const std::string kFolder = "t-0";
 
@@ -43,39 +43,40 @@ struct Story {
 
 class SegmentRecoveryTest : public SegmentFixture {
  protected:
-  static SegmentOptions Options(FileSystem& fs) {
+  static SegmentOptions Options(files::FileSystem& fs) {
     SegmentOptions options = SegmentFixture::Options(fs, kFolder);
     options.index_interval_bytes = 200;  // some entries in a few batches
     return options;
   }
-  static std::unique_ptr<MemoryFileSystem> NewFileSystem() {
-    auto fs = std::make_unique<MemoryFileSystem>();
+  static std::unique_ptr<files::MemoryFileSystem> NewFileSystem() {
+    auto fs = std::make_unique<files::MemoryFileSystem>();
     EXPECT_TRUE(fs->CreateDirectories(kFolder).ok());
     EXPECT_TRUE(fs->SyncDirectory("/").ok());
     return fs;
   }
-  static std::string Contents(FileSystem& fs, const std::string& suffix) {
-    return ReadFile(fs, PathOf(kFolder, suffix)).value_or("(absent)");
+  static std::string Contents(files::FileSystem& fs, const std::string& suffix) {
+    return files::ReadFile(fs, PathOf(kFolder, suffix)).value_or("(absent)");
   }
   // A sealed segment, all of it durable.
-  static void Make(FileSystem& fs, const Batches& batches) {
+  static void Make(files::FileSystem& fs, const Batches& batches) {
     const SegmentPtr segment = Segment::Create(Options(fs)).value();
     ASSERT_TRUE(segment->Append(batches).ok());
     ASSERT_TRUE(segment->Sync().ok());
     ASSERT_TRUE(segment->Seal().ok());
     ASSERT_TRUE(segment->SyncIndexes().ok());
   }
-  static absl::StatusOr<Recovered> Recover(FileSystem& fs, int64_t synced_before = 0) {
+  static absl::StatusOr<Recovered> Recover(files::FileSystem& fs, int64_t synced_before = 0) {
     return Segment::Recover(Options(fs), {.synced_before = Offset(synced_before)},
                             [](const auto&) {});
   }
   // A life of a segment, with all that can happen to one. Ends at the first error.
-  static absl::Status Live(FileSystem& fs, Story& story);
+  static absl::Status Live(files::FileSystem& fs, Story& story);
   static absl::Status Append(Segment& segment, Story& story, int count, size_t bytes, int epoch);
   static absl::Status Sync(Segment& segment, Story& story);
 
   // The file system stands still from its n-th call on, for good.
-  static void FailFrom(MemoryFileSystem& fs, int64_t n, absl::Status status, size_t torn = 0) {
+  static void FailFrom(files::MemoryFileSystem& fs, int64_t n, absl::Status status,
+                       size_t torn = 0) {
     fs.SetFault([n, status = std::move(status), torn,
                  calls = int64_t{0}](const Operation&) mutable -> Verdict {
       return calls++ < n ? Verdict{} : Verdict{status, torn};
@@ -114,7 +115,7 @@ class SegmentRecoveryTest : public SegmentFixture {
     }
   }
   // Recovers, checks, and does both again: nothing is left to do.
-  static void RecoverAndCheck(MemoryFileSystem& fs, const Story& story, bool trust_synced) {
+  static void RecoverAndCheck(files::MemoryFileSystem& fs, const Story& story, bool trust_synced) {
     const int64_t synced_before =
         trust_synced && story.synced > 0
             ? story.pasts.back()[story.synced - 1].header.next_offset().value()
@@ -161,7 +162,7 @@ absl::Status SegmentRecoveryTest::Sync(Segment& segment, Story& story) {
   return status;
 }
 
-absl::Status SegmentRecoveryTest::Live(FileSystem& fs, Story& story) {
+absl::Status SegmentRecoveryTest::Live(files::FileSystem& fs, Story& story) {
   auto created = Segment::Create(Options(fs));
   if (!created.ok()) return created.status();
   Segment& segment = **created;
@@ -297,7 +298,8 @@ TEST_F(SegmentRecoveryTest, RecoveryAndOpeningMayFail) {
       const auto fs = NewFileSystem();
       Make(*fs, batches);
       if (recover) {
-        const auto file = fs->Open(PathOf(kFolder, ".log"), FileSystem::Mode::kWrite).value();
+        const auto file =
+            fs->Open(PathOf(kFolder, ".log"), files::FileSystem::Mode::kWrite).value();
         ASSERT_TRUE(file->Truncate(file->Size().value() - 3).ok());
       } else {
         ASSERT_TRUE(fs->Remove(PathOf(kFolder, ".index")).ok());
@@ -375,7 +377,7 @@ TEST_F(SegmentRecoveryTest, EveryTruncationOfTheTail) {
   const size_t size = batches[0].size_bytes();
   for (size_t length = 0; length <= bytes.size(); ++length) {
     const auto fs = NewFileSystem();
-    ASSERT_TRUE(ReplaceFile(*fs, PathOf(kFolder, ".log"), bytes.substr(0, length)).ok());
+    ASSERT_TRUE(files::ReplaceFile(*fs, PathOf(kFolder, ".log"), bytes.substr(0, length)).ok());
     int visited = 0;
     const auto recovered = Segment::Recover(Options(*fs), {}, [&](const BatchHeader& header) {
       ASSERT_EQ(header, batches[static_cast<size_t>(visited)].header);
@@ -398,9 +400,11 @@ TEST_F(SegmentRecoveryTest, ALogThatWasMadeLargeOfZerosIsCut) {
   const Batches batches = Sequence(kBase, 6, 30);
   Make(*fs, batches);
   ASSERT_TRUE(
-      ReplaceFile(*fs, PathOf(kFolder, ".log"), BytesOf(batches) + std::string(10000, '\0')).ok());
-  ASSERT_TRUE(ReplaceFile(*fs, PathOf(kFolder, ".index"), std::string(10000, '\0')).ok());
-  ASSERT_TRUE(ReplaceFile(*fs, PathOf(kFolder, ".timeindex"), std::string(12000, '\0')).ok());
+      files::ReplaceFile(*fs, PathOf(kFolder, ".log"), BytesOf(batches) + std::string(10000, '\0'))
+          .ok());
+  ASSERT_TRUE(files::ReplaceFile(*fs, PathOf(kFolder, ".index"), std::string(10000, '\0')).ok());
+  ASSERT_TRUE(
+      files::ReplaceFile(*fs, PathOf(kFolder, ".timeindex"), std::string(12000, '\0')).ok());
   const Recovered recovered = Recover(*fs).value();
   EXPECT_EQ(recovered.cut->bytes, 10000);
   EXPECT_EQ(ReadAll(*recovered.segment), BytesOf(batches));
@@ -421,12 +425,12 @@ class FlippedHeaderTest : public SegmentRecoveryTest {
     }
     return batches;
   }
-  static Recovered Flipped(MemoryFileSystem& fs, const Batches& batches, size_t bit,
+  static Recovered Flipped(files::MemoryFileSystem& fs, const Batches& batches, size_t bit,
                            int64_t synced_before = 0) {
     std::string bytes = BytesOf(batches);
     char& byte = bytes[kMiddle * batches[0].size_bytes() + bit / 8];
     byte = static_cast<char>(byte ^ (1 << (bit % 8)));
-    EXPECT_TRUE(ReplaceFile(fs, PathOf(kFolder, ".log"), bytes).ok());
+    EXPECT_TRUE(files::ReplaceFile(fs, PathOf(kFolder, ".log"), bytes).ok());
     return Recover(fs, synced_before).value();
   }
   static bool IsEpoch(size_t bit) { return bit / 8 >= 12 && bit / 8 < 16; }
@@ -488,7 +492,7 @@ TEST_F(SegmentRecoveryTest, EveryFlippedByteOfASmallLog) {
     const auto fs = NewFileSystem();
     std::string flipped = bytes;
     flipped[i] = static_cast<char>(~flipped[i]);
-    ASSERT_TRUE(ReplaceFile(*fs, PathOf(kFolder, ".log"), flipped).ok());
+    ASSERT_TRUE(files::ReplaceFile(*fs, PathOf(kFolder, ".log"), flipped).ok());
     const Recovered recovered = Recover(*fs).value();
     // After the last batch nobody comes to tell that its offset or epoch was raised: gaps are
     // legal, and so are new leaders.
@@ -515,7 +519,7 @@ TEST_F(SegmentRecoveryTest, WhatDoesNotFollowIsCut) {
   };
   for (const Case& c : cases) {
     const auto fs = NewFileSystem();
-    ASSERT_TRUE(ReplaceFile(*fs, PathOf(kFolder, ".log"), BytesOf(c.batches)).ok());
+    ASSERT_TRUE(files::ReplaceFile(*fs, PathOf(kFolder, ".log"), BytesOf(c.batches)).ok());
     const LeaderEpoch epoch_before(c.name.starts_with("an older epoch") ? 2 : 0);
     const auto recovered =
         Segment::Recover(Options(*fs), {.epoch_before = epoch_before}, [](const auto&) {});
@@ -536,7 +540,7 @@ TEST_F(SegmentRecoveryTest, TakesAnyBytes) {
       damaged[random.Below(damaged.size())] = static_cast<char>(random.Next());
     }
     if (random.OneIn(3)) damaged += damaged;
-    ASSERT_TRUE(ReplaceFile(*fs, PathOf(kFolder, ".log"), damaged).ok());
+    ASSERT_TRUE(files::ReplaceFile(*fs, PathOf(kFolder, ".log"), damaged).ok());
     const auto opened = Segment::Open(Options(*fs));
     if (opened.ok()) (*opened)->Read(Offset(kBase), kNoLimits).status().IgnoreError();
     const Recovered recovered = Recover(*fs).value();

@@ -16,10 +16,10 @@
 #include "gtest/gtest.h"
 #include "kafkalite/base/random.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/files/memory_file_system.h"
+#include "kafkalite/files/posix_file_system.h"
 #include "kafkalite/format/compression.h"
 #include "kafkalite/format/log_index.h"
-#include "kafkalite/storage/file/memory_file_system.h"
-#include "kafkalite/storage/file/posix_file_system.h"
 #include "kafkalite/storage/file/segment_fixture.h"
 
 namespace kafkalite::storage {
@@ -27,14 +27,14 @@ namespace {
 
 using absl::StatusCode;
 using format::Batch;
-using Kind = MemoryFileSystem::Operation::Kind;
+using Kind = files::MemoryFileSystem::Operation::Kind;
 using Offsets = std::vector<int64_t>;
 
 constexpr int64_t kFar = int64_t{1} << 40;  // beyond every offset
 
 struct Place {
   std::string name;
-  std::function<std::shared_ptr<FileSystem>()> make;
+  std::function<std::shared_ptr<files::FileSystem>()> make;
   std::string folder;
 
   friend void PrintTo(const Place& place, std::ostream* out) { *out << place.name; }
@@ -43,10 +43,10 @@ struct Place {
 class SegmentTest : public SegmentFixture, public testing::WithParamInterface<Place> {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(RemoveAll(fs_, folder_).ok()) << "left by an earlier run";
+    ASSERT_TRUE(files::RemoveAll(fs_, folder_).ok()) << "left by an earlier run";
     ASSERT_TRUE(fs_.CreateDirectories(folder_).ok());
   }
-  void TearDown() override { EXPECT_TRUE(RemoveAll(fs_, folder_).ok()); }
+  void TearDown() override { EXPECT_TRUE(files::RemoveAll(fs_, folder_).ok()); }
 
   SegmentOptions Options() { return SegmentFixture::Options(fs_, folder_); }
   SegmentPtr Create() { return Segment::Create(Options()).value(); }
@@ -59,10 +59,10 @@ class SegmentTest : public SegmentFixture, public testing::WithParamInterface<Pl
   SegmentPtr Open() { return TryOpen().value(); }
 
   std::string Contents(const std::string& suffix) {
-    return ReadFile(fs_, PathOf(folder_, suffix)).value();
+    return files::ReadFile(fs_, PathOf(folder_, suffix)).value();
   }
   void Overwrite(const std::string& suffix, std::string_view bytes) {
-    ASSERT_TRUE(ReplaceFile(fs_, PathOf(folder_, suffix), bytes).ok());
+    ASSERT_TRUE(files::ReplaceFile(fs_, PathOf(folder_, suffix), bytes).ok());
   }
 
   static Offsets Bases(const Segment& segment, int64_t from, int64_t max_offset = kFar,
@@ -88,15 +88,16 @@ class SegmentTest : public SegmentFixture, public testing::WithParamInterface<Pl
     EXPECT_EQ(ReadAll(segment), ReadAll(other));
   }
 
-  const std::shared_ptr<FileSystem> owner_ = GetParam().make();
-  FileSystem& fs_ = *owner_;
+  const std::shared_ptr<files::FileSystem> owner_ = GetParam().make();
+  files::FileSystem& fs_ = *owner_;
   const std::string folder_ = base::Cat(GetParam().folder, "/segment_test-0");
 };
 
 INSTANTIATE_TEST_SUITE_P(
     All, SegmentTest,
-    testing::Values(Place{"Posix", MakePosixFileSystem, testing::TempDir()},
-                    Place{"Memory", [] { return std::make_shared<MemoryFileSystem>(); }, "/data"}),
+    testing::Values(Place{"Posix", files::MakePosixFileSystem, testing::TempDir()},
+                    Place{"Memory", [] { return std::make_shared<files::MemoryFileSystem>(); },
+                          "/data"}),
     [](const testing::TestParamInfo<Place>& info) { return info.param.name; });
 
 // --- Appending and reading -----------------------------------------------------------------------
@@ -478,7 +479,7 @@ class SegmentInMemoryTest : public SegmentFixture {
   }
   void Flip(size_t bit) {
     const std::string path = PathOf("t-0", ".log");
-    const std::string bytes = ReadFile(fs_, path).value();
+    const std::string bytes = files::ReadFile(fs_, path).value();
     const char flipped = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
     ASSERT_TRUE(fs_.Corrupt(path, static_cast<int64_t>(bit / 8), {&flipped, 1}).ok());
   }
@@ -486,18 +487,18 @@ class SegmentInMemoryTest : public SegmentFixture {
   template <class Call>
   size_t BytesRead(Call call) {
     size_t bytes = 0;
-    fs_.SetFault([&bytes](const MemoryFileSystem::Operation& operation) {
+    fs_.SetFault([&bytes](const files::MemoryFileSystem::Operation& operation) {
       if (operation.kind == Kind::kRead && operation.path.ends_with(".log")) {
         bytes += operation.bytes;
       }
-      return MemoryFileSystem::Verdict{};
+      return files::MemoryFileSystem::Verdict{};
     });
     call();
     fs_.SetFault(nullptr);
     return bytes;
   }
 
-  MemoryFileSystem fs_;
+  files::MemoryFileSystem fs_;
 };
 
 TEST_F(SegmentInMemoryTest, OpensWithoutReadingTheLog) {
@@ -543,8 +544,8 @@ TEST_F(SegmentInMemoryTest, AFlippedBitIsNeverServedAsData) {
 TEST_F(SegmentInMemoryTest, AFlippedOffsetWhereTheIndexLeadsIsNoticed) {
   const Batches batches = Sequence(kBase, 100, 200);
   const SegmentPtr segment = CreateWith(batches);
-  const auto entry =
-      format::EntryAt<format::OffsetIndexEntry>(ReadFile(fs_, PathOf("t-0", ".index")).value(), 3);
+  const auto entry = format::EntryAt<format::OffsetIndexEntry>(
+      files::ReadFile(fs_, PathOf("t-0", ".index")).value(), 3);
   const Offset offset(kBase + entry.relative_offset);
   for (size_t bit = 0; bit < 64; ++bit) {
     Flip(8 * static_cast<size_t>(entry.position) + bit);
@@ -556,7 +557,7 @@ TEST_F(SegmentInMemoryTest, AFlippedOffsetWhereTheIndexLeadsIsNoticed) {
 
 TEST_F(SegmentInMemoryTest, AFileThatLostItsEndIsNoticed) {
   const SegmentPtr segment = CreateWith(Sequence(kBase, 5));
-  const auto file = fs_.Open(PathOf("t-0", ".log"), FileSystem::Mode::kWrite).value();
+  const auto file = fs_.Open(PathOf("t-0", ".log"), files::FileSystem::Mode::kWrite).value();
   ASSERT_TRUE(file->Truncate(segment->size_bytes() - 1).ok());
   const absl::Status status = segment->Read(Offset(kBase + 12), kNoLimits).status();
   EXPECT_EQ(status.code(), StatusCode::kDataLoss) << status;

@@ -1,6 +1,6 @@
 // What only a real system can show: errors of devices, other processes, symbolic links.
 
-#include "kafkalite/storage/file/posix_file_system.h"
+#include "kafkalite/files/posix_file_system.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -14,9 +14,9 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "kafkalite/storage/file/file_system.h"
+#include "kafkalite/files/file_system.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 using Mode = FileSystem::Mode;
@@ -129,4 +129,4 @@ TEST_F(PosixFileSystemTest, RemoveAllDoesNotFollowSymbolicLinks) {
 }
 
 }  // namespace
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

@@ -2,8 +2,8 @@
 //
 // What the tests of MemoryFileSystem share.
 
-#ifndef KAFKALITE_STORAGE_FILE_MEMORY_FILE_SYSTEM_FIXTURE_H_
-#define KAFKALITE_STORAGE_FILE_MEMORY_FILE_SYSTEM_FIXTURE_H_
+#ifndef KAFKALITE_FILES_MEMORY_FILE_SYSTEM_FIXTURE_H_
+#define KAFKALITE_FILES_MEMORY_FILE_SYSTEM_FIXTURE_H_
 
 #include <cstdint>
 #include <memory>
@@ -13,10 +13,10 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/memory_file_system.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 
 class MemoryFileSystemFixture : public testing::Test {
  protected:
@@ -45,6 +45,6 @@ class MemoryFileSystemFixture : public testing::Test {
   MemoryFileSystem fs_;
 };
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files
 
-#endif  // KAFKALITE_STORAGE_FILE_MEMORY_FILE_SYSTEM_FIXTURE_H_
+#endif  // KAFKALITE_FILES_MEMORY_FILE_SYSTEM_FIXTURE_H_

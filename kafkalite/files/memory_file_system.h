@@ -12,8 +12,8 @@
 //
 // Paths start at one root, with or without "/"; ".." is not known.
 
-#ifndef KAFKALITE_STORAGE_FILE_MEMORY_FILE_SYSTEM_H_
-#define KAFKALITE_STORAGE_FILE_MEMORY_FILE_SYSTEM_H_
+#ifndef KAFKALITE_FILES_MEMORY_FILE_SYSTEM_H_
+#define KAFKALITE_FILES_MEMORY_FILE_SYSTEM_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,9 +25,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "kafkalite/storage/file/file_system.h"
+#include "kafkalite/files/file_system.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 
 class MemoryFileSystem final : public FileSystem {
  public:
@@ -109,6 +109,6 @@ class MemoryFileSystem final : public FileSystem {
   const std::shared_ptr<State> state_;  // shared with the files that are open
 };
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files
 
-#endif  // KAFKALITE_STORAGE_FILE_MEMORY_FILE_SYSTEM_H_
+#endif  // KAFKALITE_FILES_MEMORY_FILE_SYSTEM_H_

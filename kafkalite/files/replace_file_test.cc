@@ -9,10 +9,10 @@
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/memory_file_system.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 using Mode = FileSystem::Mode;
@@ -165,4 +165,4 @@ TEST(ReplaceFileTest, RemovingTheOldOneFirstIsFoundOut) {
 }
 
 }  // namespace
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

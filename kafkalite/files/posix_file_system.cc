@@ -1,4 +1,4 @@
-#include "kafkalite/storage/file/posix_file_system.h"
+#include "kafkalite/files/posix_file_system.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,9 +15,9 @@
 #include <utility>
 
 #include "kafkalite/base/status_macros.h"
-#include "kafkalite/storage/file/errno_status.h"
+#include "kafkalite/files/errno_status.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 // Calls again what a signal interrupted.
@@ -254,4 +254,4 @@ std::string PosixFileSystem::BootId() {
 
 std::shared_ptr<FileSystem> MakePosixFileSystem() { return std::make_shared<PosixFileSystem>(); }
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

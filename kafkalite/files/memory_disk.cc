@@ -1,4 +1,4 @@
-#include "kafkalite/storage/file/memory_disk.h"
+#include "kafkalite/files/memory_disk.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 // A size that nobody means, and that would only be an allocation that fails.
@@ -276,4 +276,4 @@ void MemoryDisk::Crash(const MemoryFileSystem::CrashOptions& options) {
   Restart(*root_, random, options);
 }
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

@@ -1,11 +1,11 @@
-#include "kafkalite/storage/file/file_system.h"
+#include "kafkalite/files/file_system.h"
 
 #include <utility>
 
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 std::string FolderOf(const std::string& path) {
@@ -58,4 +58,4 @@ absl::Status RemoveAll(FileSystem& fs, const std::string& path) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

@@ -13,8 +13,8 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/posix_file_system.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/posix_file_system.h"
 
 namespace {
 
@@ -76,7 +76,7 @@ int fsync(int) {
 
 }  // extern "C"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 using Mode = FileSystem::Mode;
@@ -142,4 +142,4 @@ TEST_F(PosixSystemCallsTest, ReplaceFileReportsASyncThatFailed) {
 }
 
 }  // namespace
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

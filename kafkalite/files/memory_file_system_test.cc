@@ -1,4 +1,4 @@
-#include "kafkalite/storage/file/memory_file_system.h"
+#include "kafkalite/files/memory_file_system.h"
 
 #include <memory>
 #include <string>
@@ -8,10 +8,10 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/memory_file_system_fixture.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system_fixture.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 using Kind = MemoryFileSystem::Operation::Kind;
@@ -216,4 +216,4 @@ TEST_F(MemoryFileSystemTest, ManyThreadsUseIt) {
 }
 
 }  // namespace
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

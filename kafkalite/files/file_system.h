@@ -16,8 +16,8 @@
 // What survives a crash of the process: what was written. Of the machine: bytes and size of a file
 // that was synced afterwards; its name, and that a name is gone, once its folder was.
 
-#ifndef KAFKALITE_STORAGE_FILE_FILE_SYSTEM_H_
-#define KAFKALITE_STORAGE_FILE_FILE_SYSTEM_H_
+#ifndef KAFKALITE_FILES_FILE_SYSTEM_H_
+#define KAFKALITE_FILES_FILE_SYSTEM_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 
 // An open file. Closed by its destructor. Its bytes live on while it is open, also after Remove.
 class File {
@@ -100,6 +100,6 @@ absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_vi
 // leads to stays. Syncs nothing.
 absl::Status RemoveAll(FileSystem& fs, const std::string& path);
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files
 
-#endif  // KAFKALITE_STORAGE_FILE_FILE_SYSTEM_H_
+#endif  // KAFKALITE_FILES_FILE_SYSTEM_H_

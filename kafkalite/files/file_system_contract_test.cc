@@ -13,11 +13,11 @@
 #include "absl/status/statusor.h"
 #include "gtest/gtest.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/memory_file_system.h"
-#include "kafkalite/storage/file/posix_file_system.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system.h"
+#include "kafkalite/files/posix_file_system.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 using Mode = FileSystem::Mode;
@@ -363,4 +363,4 @@ TEST_P(FileSystemContractTest, RemoveAllRemovesWhateverIsThere) {
 }
 
 }  // namespace
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

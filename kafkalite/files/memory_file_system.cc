@@ -1,4 +1,4 @@
-#include "kafkalite/storage/file/memory_file_system.h"
+#include "kafkalite/files/memory_file_system.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,10 +9,10 @@
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/storage/file/errno_status.h"
-#include "kafkalite/storage/file/memory_disk.h"
+#include "kafkalite/files/errno_status.h"
+#include "kafkalite/files/memory_disk.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 
 using Kind = MemoryFileSystem::Operation::Kind;
 using Node = MemoryDisk::Node;
@@ -251,4 +251,4 @@ std::string MemoryFileSystem::BootId() {
   return base::Cat("boot-", state_->boots);
 }
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

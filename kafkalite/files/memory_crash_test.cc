@@ -9,11 +9,11 @@
 #include "gtest/gtest.h"
 #include "kafkalite/base/random.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/memory_file_system.h"
-#include "kafkalite/storage/file/memory_file_system_fixture.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system.h"
+#include "kafkalite/files/memory_file_system_fixture.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 class MemoryCrashTest : public MemoryFileSystemFixture {
@@ -229,4 +229,4 @@ TEST_F(MemoryCrashTest, RefusesToMoveAFolderIntoAnother) {
 }
 
 }  // namespace
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

@@ -1,4 +1,4 @@
-#include "kafkalite/storage/file/errno_status.h"
+#include "kafkalite/files/errno_status.h"
 
 #include <cerrno>
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "kafkalite/base/strings.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 namespace {
 
 absl::StatusCode CodeOf(int error) {
@@ -44,4 +44,4 @@ absl::Status LockHeldStatus(std::string_view path) {
       base::Cat("lock '", path, "': another process, or somebody else in this one, holds it"));
 }
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files

@@ -8,8 +8,8 @@
 //
 // Thread safety: none.
 
-#ifndef KAFKALITE_STORAGE_FILE_MEMORY_DISK_H_
-#define KAFKALITE_STORAGE_FILE_MEMORY_DISK_H_
+#ifndef KAFKALITE_FILES_MEMORY_DISK_H_
+#define KAFKALITE_FILES_MEMORY_DISK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -23,10 +23,10 @@
 #include <vector>
 
 #include "kafkalite/base/random.h"
-#include "kafkalite/storage/file/file_system.h"
-#include "kafkalite/storage/file/memory_file_system.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system.h"
 
-namespace kafkalite::storage {
+namespace kafkalite::files {
 
 // The bytes of a file.
 class MemoryContents {
@@ -111,6 +111,6 @@ class MemoryDisk {
   int64_t capacity_ = -1;
 };
 
-}  // namespace kafkalite::storage
+}  // namespace kafkalite::files
 
-#endif  // KAFKALITE_STORAGE_FILE_MEMORY_DISK_H_
+#endif  // KAFKALITE_FILES_MEMORY_DISK_H_
