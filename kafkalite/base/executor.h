@@ -8,11 +8,13 @@
 #define KAFKALITE_BASE_EXECUTOR_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "kafkalite/base/clock.h"
 #include "kafkalite/base/completion.h"
+#include "kafkalite/base/work_queue.h"
 
 namespace kafkalite::base {
 
@@ -40,6 +42,9 @@ class Executor {
   // Runs `task` on the thread kept for users' callbacks (started on first use), in order.
   // False, with the task left untouched, after Shutdown().
   virtual bool PostCallback(Task& task) = 0;
+
+  // A queue for work that may block; see there. Shutdown() does not concern it.
+  virtual std::unique_ptr<WorkQueue> MakeWorkQueue() = 0;
 
   // Blocks the calling thread until `completion` is signalled: OK; or until `deadline`:
   // DEADLINE_EXCEEDED. A simulated executor runs events meanwhile and answers

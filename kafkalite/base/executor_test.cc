@@ -163,6 +163,51 @@ TEST_P(ExecutorContractTest, CallbacksRunInTheOrderOfTheirPosting) {
   EXPECT_EQ(notes_->letters(), expected);
 }
 
+TEST_P(ExecutorContractTest, AWorkQueueRunsItsTasksOneByOneInOrderOutsideOfStrands) {
+  Completion done;
+  const std::unique_ptr<WorkQueue> queue = executor_->MakeWorkQueue();
+  bool inside = false;  // a task
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    queue->Post([&, letter] {
+      EXPECT_FALSE(std::exchange(inside, true));
+      EXPECT_FALSE(Strand::InsideAny());
+      notes_->Add(letter);
+      if (letter == 'z') done.Signal();
+      inside = false;
+    });
+  }
+  ASSERT_TRUE(Await(done).ok());
+  EXPECT_EQ(notes_->letters(), "abcdefghijklmnopqrstuvwxyz");
+}
+
+TEST_P(ExecutorContractTest, TheEndOfAWorkQueueRunsWhatWasPosted) {
+  std::unique_ptr<WorkQueue> queue = executor_->MakeWorkQueue();
+  executor_->Shutdown();  // does not concern it
+  for (char letter = 'a'; letter <= 'e'; ++letter) {
+    queue->Post([n = notes_, letter] { n->Add(letter); });
+  }
+  queue = nullptr;
+  EXPECT_EQ(notes_->letters(), "abcde");
+}
+
+TEST_P(ExecutorContractTest, ATaskMayEndItsWorkQueue) {
+  const auto done = std::make_shared<Completion>();
+  auto queue = std::make_shared<std::unique_ptr<WorkQueue>>(executor_->MakeWorkQueue());
+  Completion posted;
+  (*queue)->Post([queue, n = notes_, executor = executor_.get(), &posted] {
+    EXPECT_TRUE(executor->BlockUntil(posted, Time::max()).ok());
+    *queue = nullptr;
+    n->Add('1');
+  });
+  (*queue)->Post([n = notes_, done] {
+    n->Add('2');
+    done->Signal();
+  });
+  posted.Signal();
+  ASSERT_TRUE(Await(*done).ok());
+  EXPECT_EQ(notes_->letters(), "12");
+}
+
 TEST_P(ExecutorContractTest, BlockUntilIsOkAtOnceIfSignalledEvenAfterTheDeadline) {
   Completion done;
   done.Signal();

@@ -89,6 +89,17 @@ RealExecutor::~RealExecutor() { Shutdown(); }
 bool RealExecutor::Post(Task& task) { return workers_->Post(task); }
 bool RealExecutor::PostCallback(Task& task) { return callbacks_->Post(task); }
 
+class RealExecutor::Queue final : public WorkQueue {
+ public:
+  ~Queue() override { pool_->Shutdown(); }
+  void Post(Task task) override { pool_->Post(task); }
+
+ private:
+  const std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(1);
+};
+
+std::unique_ptr<WorkQueue> RealExecutor::MakeWorkQueue() { return std::make_unique<Queue>(); }
+
 TimerId RealExecutor::PostAt(Time when, Task task) {
   MutexLock lock(timer_mu_);
   if (timers_stopping_) return TimerId::kNone;

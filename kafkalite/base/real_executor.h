@@ -38,6 +38,7 @@ class RealExecutor final : public Executor {
   TimerId PostAt(Time when, Task task) override;
   bool Cancel(TimerId timer) override;
   bool PostCallback(Task& task) override;
+  std::unique_ptr<WorkQueue> MakeWorkQueue() override;
   absl::Status BlockUntil(Completion& completion, Time deadline) override;
   void Shutdown() override;
 
@@ -61,6 +62,8 @@ class RealExecutor final : public Executor {
     std::deque<Task> queue_ ABSL_GUARDED_BY(mu_);
     std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
   };
+
+  class Queue;
 
   void RunTimers();
   void StopTimers();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,55 @@ bool SimExecutor::Cancel(TimerId timer) {
   timer_keys_.erase(found);
   return true;
 }
+
+// A disk that is quick as a rule, and at times not. The state is shared with the events, which may
+// come after the queue has gone.
+class SimExecutor::Queue final : public WorkQueue {
+ public:
+  explicit Queue(SimExecutor& executor) : state_(std::make_shared<State>(executor)) {}
+  ~Queue() override {
+    state_->closed = true;
+    if (!state_->running) state_->RunAll();
+  }
+  void Post(Task task) override {
+    state_->tasks.push_back(std::move(task));
+    if (state_->tasks.size() == 1 && !state_->running) State::Arm(state_);
+  }
+
+ private:
+  struct State {
+    explicit State(SimExecutor& sim) : executor(sim), random(sim.ForkRandom()) {}
+    void RunOne() {
+      Task task = std::move(tasks.front());
+      tasks.pop_front();
+      running = true;
+      task();
+      running = false;
+    }
+    void RunAll() {
+      while (!tasks.empty()) RunOne();
+    }
+    static void Arm(const std::shared_ptr<State>& state) {
+      const auto delay =
+          std::chrono::microseconds(state->random.Below(state->random.OneIn(50) ? 20'000 : 200));
+      state->executor.PostAt(state->executor.clock_.now_ + delay, [state] {
+        if (state->tasks.empty()) return;
+        state->RunOne();
+        if (state->closed) state->RunAll();
+        if (!state->tasks.empty()) Arm(state);
+      });
+    }
+
+    SimExecutor& executor;
+    Random random;
+    std::deque<Task> tasks;
+    bool running = false;
+    bool closed = false;
+  };
+  const std::shared_ptr<State> state_;
+};
+
+std::unique_ptr<WorkQueue> SimExecutor::MakeWorkQueue() { return std::make_unique<Queue>(*this); }
 
 bool SimExecutor::RunNext(Time deadline) {
   if (events_.empty()) return false;

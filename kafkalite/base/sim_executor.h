@@ -30,6 +30,7 @@ class SimExecutor final : public Executor {
   TimerId PostAt(Time when, Task task) override;
   bool Cancel(TimerId timer) override;
   bool PostCallback(Task& task) override;
+  std::unique_ptr<WorkQueue> MakeWorkQueue() override;
   absl::Status BlockUntil(Completion& completion, Time deadline) override;
   absl::Status CheckCaller() const override;
   void Shutdown() override;
@@ -51,6 +52,7 @@ class SimExecutor final : public Executor {
   Random ForkRandom() { return random_.Fork(); }
 
  private:
+  class Queue;
   class VirtualClock final : public Clock {
    public:
     Time Now() const override { return now_; }
