@@ -8,17 +8,24 @@
 namespace kafkalite::files {
 namespace {
 
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-absl::Status WriteAndSync(FileSystem& fs, const std::string& path, std::string_view bytes) {
+absl::Status Write(FileSystem& fs, const std::string& path, std::string_view bytes, bool sync) {
   KL_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(path, FileSystem::Mode::kTruncate));
   const std::string_view pieces[] = {bytes};
   KL_RETURN_IF_ERROR(file->WriteAt(0, pieces));
-  return file->Sync();
+  return sync ? file->Sync() : absl::OkStatus();
+}
+
+absl::Status Replace(FileSystem& fs, const std::string& path, std::string_view bytes, bool sync) {
+  const std::string temporary = base::Cat(path, ".tmp");
+  absl::Status status = Write(fs, temporary, bytes, sync);
+  if (status.ok()) status = fs.Rename(temporary, path);
+  if (!status.ok()) {
+    // A full disk needs its bytes back, and after a failed sync nobody should write to that file
+    // again. Whether it can be removed changes nothing for the caller.
+    fs.Remove(temporary).IgnoreError();
+    return status;
+  }
+  return sync ? fs.SyncDirectory(FolderOf(path)) : absl::OkStatus();
 }
 
 }  // namespace
@@ -33,16 +40,22 @@ absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path) {
 }
 
 absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view bytes) {
-  const std::string temporary = base::Cat(path, ".tmp");
-  absl::Status status = WriteAndSync(fs, temporary, bytes);
-  if (status.ok()) status = fs.Rename(temporary, path);
-  if (!status.ok()) {
-    // A full disk needs its bytes back, and after a failed sync nobody should write to that file
-    // again. Whether it can be removed changes nothing for the caller.
-    fs.Remove(temporary).IgnoreError();
-    return status;
-  }
-  return fs.SyncDirectory(FolderOf(path));
+  return Replace(fs, path, bytes, /*sync=*/true);
+}
+
+absl::Status ReplaceFileUnsynced(FileSystem& fs, const std::string& path, std::string_view bytes) {
+  return Replace(fs, path, bytes, /*sync=*/false);
+}
+
+absl::Status SyncFile(FileSystem& fs, const std::string& path) {
+  KL_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(path, FileSystem::Mode::kWrite));
+  return file->Sync();
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 absl::Status RemoveAll(FileSystem& fs, const std::string& path) {

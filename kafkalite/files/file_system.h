@@ -96,6 +96,12 @@ absl::StatusOr<std::string> ReadFile(FileSystem& fs, const std::string& path);
 // file ("<path>.tmp") is written, synced and renamed, and its folder synced (KAFKA-16541). So too
 // after an error; after OK, the new ones. One thread at a time for one path.
 absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_view bytes);
+// As ReplaceFile, but nothing is synced: after a crash of the machine the file may have the old
+// contents, the new ones, or less of them, until it was synced (SyncFile) and its folder, too.
+absl::Status ReplaceFileUnsynced(FileSystem& fs, const std::string& path, std::string_view bytes);
+absl::Status SyncFile(FileSystem& fs, const std::string& path);
+// The folder that a file or folder is in.
+std::string FolderOf(const std::string& path);
 // A file, or a folder and everything in it; OK if there is none. A symbolic link goes, what it
 // leads to stays. Syncs nothing.
 absl::Status RemoveAll(FileSystem& fs, const std::string& path);

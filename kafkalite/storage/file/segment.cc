@@ -271,13 +271,19 @@ absl::Status Segment::TruncateSuffix(Offset end) {
   return absl::OkStatus();
 }
 
-absl::Status Segment::Sync() {
-  KL_RETURN_IF_ERROR(broken_);
-  KL_RETURN_IF_ERROR(Break(log_->Sync()));
-  if (name_is_durable_) return absl::OkStatus();
-  KL_RETURN_IF_ERROR(Break(options_.fs->SyncDirectory(options_.folder)));
-  name_is_durable_ = true;
-  return absl::OkStatus();
+Segment::PendingSync Segment::StartSync() const {
+  return {options_.fs, log_, name_is_durable_ ? "" : options_.folder, broken_};
+}
+
+absl::Status Segment::PendingSync::Run() const {
+  KL_RETURN_IF_ERROR(refused);
+  KL_RETURN_IF_ERROR(log->Sync());
+  return folder.empty() ? absl::OkStatus() : fs->SyncDirectory(folder);
+}
+
+absl::Status Segment::FinishSync(absl::Status status) {
+  if (status.ok()) name_is_durable_ = true;
+  return Break(std::move(status));
 }
 
 absl::Status Segment::Seal() {

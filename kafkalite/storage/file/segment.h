@@ -101,6 +101,11 @@ class Segment {
   // when a record is so much younger.
   absl::StatusOr<int64_t> FirstTimestamp();
 
+  // Whether the offset index cannot have another entry within `max_bytes`.
+  bool IndexIsFull(int64_t max_bytes) const {
+    const auto entries = static_cast<int64_t>(offsets_.size());
+    return (entries + 1) * static_cast<int64_t>(format::OffsetIndexEntry::kBytes) > max_bytes;
+  }
   // Whether the batches' offsets and positions still fit the format, which has 31 bits for each.
   bool HasRoomFor(std::span<const format::Batch> batches) const;
   // All or an error. REQUIRES: the batches follow each other and the segment's end, gaps allowed.
@@ -125,7 +130,19 @@ class Segment {
   absl::Status TruncateSuffix(model::Offset end);
 
   // The log is durable, its name included; not that of its folder.
-  absl::Status Sync();
+  absl::Status Sync() { return FinishSync(StartSync().Run()); }
+  // The same in three steps, of which the second, which takes its time, may run on another thread
+  // while the segment is used: what was appended before the first is durable after the third.
+  struct PendingSync {
+    absl::Status Run() const;
+
+    files::FileSystem* fs;
+    std::shared_ptr<files::File> log;
+    std::string folder;  // empty if the log's name is durable
+    absl::Status refused;
+  };
+  PendingSync StartSync() const;
+  absl::Status FinishSync(absl::Status status);
   // Writes down what the indexes lack: the entry for the largest timestamp ends them, as in Kafka.
   // Appending may go on.
   absl::Status Seal();
