@@ -104,13 +104,14 @@ void ReplicaManager::Delete(const std::vector<std::string>& topics,
     for (const auto& partition : open) {
       closed_first.insert(partition->tp());
       partition->Close([storage = storage_, tp = partition->tp(), deletion] {
-        deletion->Note(storage->Delete(tp));
+        storage->Delete(tp, [deletion](const absl::Status& status) { deletion->Note(status); });
       });
     }
   }
   for (const auto& [tp, id] : storage_->List()) {
     const bool goes = std::find(topics.begin(), topics.end(), tp.topic) != topics.end();
-    if (goes && !closed_first.contains(tp)) deletion->Note(storage_->Delete(tp));
+    if (!goes || closed_first.contains(tp)) continue;
+    storage_->Delete(tp, [deletion](const absl::Status& status) { deletion->Note(status); });
   }
 }
 

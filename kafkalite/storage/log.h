@@ -9,18 +9,19 @@
 // bring is described by the answer (ColdRead) or comes through a callback.
 //
 // Thread safety: one call at a time, from the partition's strand. Callbacks come on any thread,
-// also before the call returns, and must not call the log. Lifetime: destroying a log keeps what it
-// holds in its storage. What was asked for may still be under way then; its callbacks come all the
-// same. What survives a crash: of the process, what is written; of the machine, what is synced.
-// Errors: OUT_OF_RANGE and RESOURCE_EXHAUSTED as each call says, and nothing has changed. Any other
-// one is the storage's own failure, which clients and followers hear as KAFKA_STORAGE_ERROR, and
-// try again. A log whose writes fail is `failed` for good: nothing is acknowledged by it any more,
-// as nobody knows what its device holds.
+// several at once, also before the call returns, and must not call the log. Lifetime: destroying a
+// log keeps what it holds in its storage. What was asked for may still be under way then; its
+// callbacks come all the same. What survives a crash: of the process, what is written; of the
+// machine, what is synced. Errors: OUT_OF_RANGE and RESOURCE_EXHAUSTED as each call says, and
+// nothing has changed. Any other one is the storage's own failure, which clients and followers hear
+// as KAFKA_STORAGE_ERROR, and try again. A log whose writes fail is `failed` for good: nothing is
+// acknowledged by it any more, as nobody knows what its device holds.
 
 #ifndef KAFKALITE_STORAGE_LOG_H_
 #define KAFKALITE_STORAGE_LOG_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -91,6 +92,9 @@ class Log {
   using FindCallback = absl::AnyInvocable<void(absl::StatusOr<std::optional<TimestampAndOffset>>)>;
   using HeaderVisitor = absl::AnyInvocable<void(const format::BatchHeader&)>;
   using DoneCallback = absl::AnyInvocable<void(absl::Status)>;
+  using Listener = absl::AnyInvocable<void() const>;
+  using Metadata = std::map<std::string, std::string>;
+  using MetadataCallback = absl::AnyInvocable<void(absl::StatusOr<Metadata>)>;
 
   virtual ~Log() = default;
 
@@ -107,7 +111,7 @@ class Log {
   virtual Progress progress() const = 0;
   // `listener` is called when progress() has changed other than by a call of this interface, which
   // may change it before it returns. REQUIRES: before the first append.
-  virtual void SetListener(absl::AnyInvocable<void()> listener) = 0;
+  virtual void SetListener(Listener listener) = 0;
 
   // Visible at once. REQUIRES: the batches follow each other and the log's end, gaps allowed.
   // RESOURCE_EXHAUSTED, with nothing appended, when the storage's space is used up.
@@ -115,7 +119,8 @@ class Log {
   // Makes everything before the log's present end durable.
   virtual void Sync() = 0;
 
-  // Batches from the one that contains `from`. OUT_OF_RANGE unless start <= from <= end.
+  // Batches from the one that contains `from`; fewer than the limits allow where the others lie
+  // elsewhere. OUT_OF_RANGE unless start <= from <= end.
   virtual absl::StatusOr<ReadResult> Read(model::Offset from, const ReadLimits& limits) const = 0;
 
   // The first record whose timestamp is at least `timestamp`, below `max_offset`.
@@ -142,9 +147,22 @@ class Log {
   };
   virtual absl::Status Retain(const Retention& retention) = 0;
 
-  // Small checkpoints by name, written in the order of the calls. NOT_FOUND if never written.
-  virtual absl::Status WriteMetadata(std::string_view name, std::string_view bytes) = 0;
-  virtual absl::StatusOr<std::string> ReadMetadata(std::string_view name) const = 0;
+  // Small files beside the log, by name: letters, digits, '.', '-'. Written in the order of these
+  // calls and of the appends, and durable when the log has been synced after that. Those that fail
+  // make the log `failed`.
+  virtual void WriteMetadata(std::string_view name, std::string_view bytes) = 0;
+  virtual void DeleteMetadata(std::string_view name) = 0;
+  // All there are, those of others (the storage's own, Kafka's) among them. After a crash of the
+  // machine they may be older than what is in the log from metadata_end() on, or damaged.
+  virtual void ReadMetadata(MetadataCallback callback) const = 0;
+  // What was written of the log before that offset, when it was opened, is as the last calls left
+  // it: later batches, and only they, have to be visited for what they say.
+  virtual model::Offset metadata_end() const = 0;
+
+  // Kept by the storage with its own checkpoints, when it comes to that: a hint for the next start,
+  // never beyond the log's end. Its start if there is none.
+  virtual void KeepHighWatermark(model::Offset high_watermark) = 0;
+  virtual model::Offset kept_high_watermark() const = 0;
 };
 
 }  // namespace kafkalite::storage

@@ -17,12 +17,20 @@ class Storage {
  public:
   virtual ~Storage() = default;
 
-  // The log of a partition, made under the name `new_id` if there is none.
+  // The log of a partition, made under the name `new_id` if there is none. Does not wait for a
+  // device: storage that has one has read what it needs before. An error for a log that cannot be
+  // had, a failed one among them. REQUIRES: it is not open.
   virtual absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
                                                     model::LogId new_id) = 0;
   virtual std::vector<std::pair<model::TopicPartition, model::LogId>> List() const = 0;
-  // Deletes a log and all of its metadata. OK if there is none. REQUIRES: it is not open.
-  virtual absl::Status Delete(const model::TopicPartition& tp) = 0;
+  // Deletes a log and all of its metadata, then calls back. OK if there is none. It is gone from
+  // List at once. REQUIRES: it is not open.
+  virtual void Delete(const model::TopicPartition& tp, Log::DoneCallback done) = 0;
+
+  // The broker has stopped in order: everything becomes durable, so that the next start has nothing
+  // to repair. May wait. REQUIRES: no log is open, none is opened afterwards. Storage that is
+  // destroyed without it finds what a killed process leaves.
+  virtual absl::Status Close() = 0;
 };
 
 }  // namespace kafkalite::storage

@@ -7,7 +7,6 @@
 
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,7 +24,7 @@ class ForwardingLog : public storage::Log {
   int64_t size_bytes() const override { return log_->size_bytes(); }
   void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
   storage::Progress progress() const override { return log_->progress(); }
-  void SetListener(absl::AnyInvocable<void()> listener) override {
+  void SetListener(Listener listener) override {
     log_->SetListener(std::move(listener));
   }
   absl::Status Append(std::span<const format::Batch> batches) override {
@@ -46,12 +45,18 @@ class ForwardingLog : public storage::Log {
   absl::Status TruncateSuffix(model::Offset end) override { return log_->TruncateSuffix(end); }
   absl::Status TruncatePrefix(model::Offset start) override { return log_->TruncatePrefix(start); }
   absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
-  absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
-    return log_->WriteMetadata(name, bytes);
+  void WriteMetadata(std::string_view name, std::string_view bytes) override {
+    log_->WriteMetadata(name, bytes);
   }
-  absl::StatusOr<std::string> ReadMetadata(std::string_view name) const override {
-    return log_->ReadMetadata(name);
+  void DeleteMetadata(std::string_view name) override { log_->DeleteMetadata(name); }
+  void ReadMetadata(MetadataCallback callback) const override {
+    log_->ReadMetadata(std::move(callback));
   }
+  model::Offset metadata_end() const override { return log_->metadata_end(); }
+  void KeepHighWatermark(model::Offset high_watermark) override {
+    log_->KeepHighWatermark(high_watermark);
+  }
+  model::Offset kept_high_watermark() const override { return log_->kept_high_watermark(); }
 
  private:
   const std::unique_ptr<Log> log_;

@@ -52,16 +52,16 @@ class Written {
     base::MutexLock lock(mu_);
     return end_;
   }
-  void SetListener(absl::AnyInvocable<void()> listener) {
+  void SetListener(Log::Listener listener) {
     base::MutexLock lock(mu_);
-    listener_ = std::make_shared<absl::AnyInvocable<void()>>(std::move(listener));
+    listener_ = std::make_shared<const Log::Listener>(std::move(listener));
   }
   void Begin(Offset end) {
     base::MutexLock lock(mu_);
     under_way_.push_back(end);
   }
   void Finish() {
-    std::shared_ptr<absl::AnyInvocable<void()>> listener;
+    std::shared_ptr<const Log::Listener> listener;
     {
       base::MutexLock lock(mu_);
       end_ = std::max(end_, under_way_.front());
@@ -87,7 +87,7 @@ class Written {
   mutable base::Mutex mu_;
   Offset end_ ABSL_GUARDED_BY(mu_);
   std::deque<Offset> under_way_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<absl::AnyInvocable<void()>> listener_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const Log::Listener> listener_ ABSL_GUARDED_BY(mu_);
 };
 
 class SlowRead final : public storage::ColdRead {
@@ -118,9 +118,7 @@ class SlowLog final : public ForwardingLog {
   storage::Progress progress() const override {
     return {.written = written_->end(), .synced = written_->end()};
   }
-  void SetListener(absl::AnyInvocable<void()> listener) override {
-    written_->SetListener(std::move(listener));
-  }
+  void SetListener(Listener listener) override { written_->SetListener(std::move(listener)); }
   absl::Status Append(std::span<const format::Batch> batches) override {
     const absl::Status status = ForwardingLog::Append(batches);
     if (!status.ok()) return status;
@@ -186,7 +184,10 @@ class SlowStorage final : public storage::Storage {
   std::vector<std::pair<model::TopicPartition, model::LogId>> List() const override {
     return storage_->List();
   }
-  absl::Status Delete(const model::TopicPartition& tp) override { return storage_->Delete(tp); }
+  void Delete(const model::TopicPartition& tp, Log::DoneCallback done) override {
+    storage_->Delete(tp, std::move(done));
+  }
+  absl::Status Close() override { return storage_->Close(); }
 
  private:
   const std::shared_ptr<Disk> disk_;

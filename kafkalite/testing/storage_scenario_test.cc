@@ -57,10 +57,11 @@ class FailingStorage final : public storage::Storage {
   std::vector<std::pair<model::TopicPartition, model::LogId>> List() const override {
     return storage_.List();
   }
-  absl::Status Delete(const model::TopicPartition& tp) override {
-    if (Failures::Take(failures_->remove)) return kBroken;
-    return storage_.Delete(tp);
+  void Delete(const model::TopicPartition& tp, storage::Log::DoneCallback done) override {
+    if (Failures::Take(failures_->remove)) return done(kBroken);
+    storage_.Delete(tp, std::move(done));
   }
+  absl::Status Close() override { return absl::OkStatus(); }
 
  private:
   storage::MemoryStorage storage_;

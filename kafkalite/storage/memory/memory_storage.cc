@@ -39,7 +39,8 @@ struct MemoryLogData {
   Offset start;
   Offset end;
   int64_t size_bytes = 0;
-  std::map<std::string, std::string, std::less<>> metadata;
+  Offset high_watermark;
+  Log::Metadata metadata;
 };
 
 bool MemoryLogData::Add(const Batch& batch) {
@@ -78,7 +79,7 @@ class MemoryLog final : public Log {
   void Configure(const model::TopicConfig&) override {}
   // Nothing is under way, ever: what is appended is as safe as it will be.
   Progress progress() const override { return {.written = data_->end, .synced = data_->end}; }
-  void SetListener(absl::AnyInvocable<void()>) override {}
+  void SetListener(Listener) override {}
   absl::Status Append(std::span<const Batch> batches) override;
   void Sync() override {}
   absl::StatusOr<ReadResult> Read(Offset from, const ReadLimits& limits) const override;
@@ -92,16 +93,15 @@ class MemoryLog final : public Log {
   absl::Status TruncateSuffix(Offset end) override;
   absl::Status TruncatePrefix(Offset start) override;
   absl::Status Retain(const Retention& retention) override;
-  absl::Status WriteMetadata(std::string_view name, std::string_view bytes) override {
+  void WriteMetadata(std::string_view name, std::string_view bytes) override {
     data_->metadata.insert_or_assign(std::string(name), std::string(bytes));
-    return absl::OkStatus();
   }
-  absl::StatusOr<std::string> ReadMetadata(std::string_view name) const override {
-    const auto found = data_->metadata.find(name);
-    if (found == data_->metadata.end()) {
-      return absl::NotFoundError(base::Cat("no metadata '", name, "' beside this log"));
-    }
-    return found->second;
+  void DeleteMetadata(std::string_view name) override { data_->metadata.erase(std::string(name)); }
+  void ReadMetadata(MetadataCallback callback) const override { callback(data_->metadata); }
+  Offset metadata_end() const override { return data_->end; }
+  void KeepHighWatermark(Offset high_watermark) override { data_->high_watermark = high_watermark; }
+  Offset kept_high_watermark() const override {
+    return std::clamp(data_->high_watermark, data_->start, data_->end);
   }
 
  private:
@@ -224,10 +224,12 @@ std::vector<std::pair<model::TopicPartition, model::LogId>> MemoryStorage::List(
   return list;
 }
 
-absl::Status MemoryStorage::Delete(const model::TopicPartition& tp) {
-  base::MutexLock lock(mu_);
-  logs_.erase(tp);
-  return absl::OkStatus();
+void MemoryStorage::Delete(const model::TopicPartition& tp, Log::DoneCallback done) {
+  {
+    base::MutexLock lock(mu_);
+    logs_.erase(tp);
+  }
+  done(absl::OkStatus());
 }
 
 }  // namespace kafkalite::storage

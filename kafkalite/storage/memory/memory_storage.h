@@ -32,7 +32,8 @@ class MemoryStorage final : public Storage {
   absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
                                             model::LogId new_id) override;
   std::vector<std::pair<model::TopicPartition, model::LogId>> List() const override;
-  absl::Status Delete(const model::TopicPartition& tp) override;
+  void Delete(const model::TopicPartition& tp, Log::DoneCallback done) override;
+  absl::Status Close() override { return absl::OkStatus(); }
 
  private:
   const std::shared_ptr<base::Budget> budget_;

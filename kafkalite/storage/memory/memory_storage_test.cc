@@ -123,7 +123,8 @@ TEST_F(MemoryBudgetTest, DeletingALogAndDestroyingAStoragePayBack) {
   ASSERT_TRUE(log_->Append(std::vector{Make(0)}).ok());
   log_.reset();
   EXPECT_EQ(used(), kBody) << "a closed log keeps what it holds";
-  ASSERT_TRUE(storage_.Delete({"t", model::PartitionId(0)}).ok());
+  storage_.Delete({"t", model::PartitionId(0)},
+                  [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
   EXPECT_EQ(used(), 0);
   {
     MemoryStorage other(budget_);

@@ -1,0 +1,189 @@
+#include "kafkalite/storage/file/data_directory.h"
+
+#include <utility>
+
+#include "kafkalite/base/status_macros.h"
+#include "kafkalite/base/strings.h"
+#include "kafkalite/format/file_names.h"
+
+namespace kafkalite::storage {
+
+using base::Cat;
+using base::ToAbsl;
+
+DataDirectory::DataDirectory(files::FileSystem& fs, base::Executor& executor, std::string path)
+    : fs_(fs), executor_(executor), path_(std::move(path)) {
+  base::MutexLock lock(mu_);
+  for (auto& queue : queues_) queue = executor_.MakeWorkQueue();
+}
+
+std::string DataDirectory::PathOf(std::string_view name) const { return Cat(path_, "/", name); }
+
+std::string DataDirectory::FolderOf(const model::TopicPartition& tp) const {
+  return PathOf(model::ToString(tp));
+}
+
+// --- Opening -------------------------------------------------------------------------------------
+
+absl::StatusOr<DataDirectory::Found> DataDirectory::Open(files::FileSystem& fs,
+                                                         base::Executor& executor,
+                                                         const std::string& path,
+                                                         const format::MetaProperties& owner) {
+  Found found;
+  found.directory = std::shared_ptr<DataDirectory>(new DataDirectory(fs, executor, path));
+  DataDirectory& directory = *found.directory;
+  KL_RETURN_IF_ERROR(fs.CreateDirectories(path));
+  KL_RETURN_IF_ERROR(directory.Take());
+  KL_RETURN_IF_ERROR(directory.CheckOwner(owner));
+  KL_ASSIGN_OR_RETURN(found.logs, directory.ListLogs());
+  const auto read = [&](std::string_view name) {
+    return directory.ReadCheckpoint(name, found.repairs);
+  };
+  KL_ASSIGN_OR_RETURN(found.checkpoints.recovery_points, read(format::kRecoveryPointName));
+  KL_ASSIGN_OR_RETURN(found.checkpoints.log_starts, read(format::kLogStartName));
+  KL_ASSIGN_OR_RETURN(found.checkpoints.high_watermarks, read(format::kHighWatermarkName));
+  {
+    base::MutexLock lock(directory.checkpoints_mu_);
+    directory.saved_recovery_points_ = found.checkpoints.recovery_points;
+  }
+  KL_ASSIGN_OR_RETURN(found.clean, directory.TakeCleanMark());
+  return found;
+}
+
+absl::Status DataDirectory::Take() {
+  auto lock = fs_.Lock(PathOf(format::kLockName));
+  if (absl::IsAlreadyExists(lock.status())) {
+    return absl::FailedPreconditionError(
+        ToAbsl(Cat("the data directory '", path_,
+                   "' is in use by another broker, of this process or another: stop that one, or "
+                   "give this one a directory of its own")));
+  }
+  KL_RETURN_IF_ERROR(lock.status());
+  base::MutexLock hold(mu_);
+  lock_ = *std::move(lock);
+  return absl::OkStatus();
+}
+
+absl::Status DataDirectory::CheckOwner(const format::MetaProperties& owner) {
+  const std::string path = PathOf(format::kMetaPropertiesName);
+  const auto bytes = files::ReadFile(fs_, path);
+  format::MetaProperties present = owner;
+  if (bytes.ok()) {
+    auto parsed = format::ParseMetaProperties(*bytes);
+    if (!parsed.ok()) {
+      return absl::Status(parsed.status().code(),
+                          ToAbsl(Cat("'", path, "': ", base::ToStd(parsed.status().message()))));
+    }
+    present = *std::move(parsed);
+  } else if (!absl::IsNotFound(bytes.status())) {
+    return bytes.status();
+  }
+  if (present.broker_id != owner.broker_id) {
+    return absl::FailedPreconditionError(
+        ToAbsl(Cat("'", path, "' says that the directory is broker ", present.broker_id.value(),
+                   "'s, but this is broker ", owner.broker_id.value(),
+                   ": give it the id or the directory that belong together")));
+  }
+  if (present.cluster_id.has_value() && owner.cluster_id.has_value() &&
+      present.cluster_id != owner.cluster_id) {
+    return absl::FailedPreconditionError(
+        ToAbsl(Cat("'", path, "' says that the directory belongs to cluster '", *present.cluster_id,
+                   "', but this cluster is '", *owner.cluster_id,
+                   "': start with that cluster's coordination, or with an empty directory")));
+  }
+  if (bytes.ok() && (present.cluster_id.has_value() || !owner.cluster_id.has_value())) {
+    return absl::OkStatus();
+  }
+  return files::ReplaceFile(fs_, path, format::EncodeMetaProperties(owner));
+}
+
+// Whether the last user stopped in order. From now on that is not known of this one.
+absl::StatusOr<bool> DataDirectory::TakeCleanMark() {
+  const absl::Status removed = fs_.Remove(PathOf(format::kCleanShutdownName));
+  if (absl::IsNotFound(removed)) return false;
+  KL_RETURN_IF_ERROR(removed);
+  KL_RETURN_IF_ERROR(fs_.SyncDirectory(path_));
+  return true;
+}
+
+absl::StatusOr<format::OffsetCheckpoint> DataDirectory::ReadCheckpoint(
+    std::string_view name, std::vector<std::string>& repairs) const {
+  const std::string path = PathOf(name);
+  const auto bytes = files::ReadFile(fs_, path);
+  if (absl::IsNotFound(bytes.status())) return format::OffsetCheckpoint();
+  KL_RETURN_IF_ERROR(bytes.status());
+  auto checkpoint = format::ParseOffsetCheckpoint(*bytes);
+  if (checkpoint.ok()) return checkpoint;
+  repairs.push_back(Cat("'", path, "' is not used: ", base::ToStd(checkpoint.status().message())));
+  return format::OffsetCheckpoint();
+}
+
+absl::StatusOr<std::vector<model::TopicPartition>> DataDirectory::ListLogs() {
+  KL_ASSIGN_OR_RETURN(const auto names, fs_.List(path_));
+  std::vector<model::TopicPartition> logs;
+  for (const std::string& name : names) {
+    auto folder = format::ParseLogFolderName(name);
+    if (!folder.has_value()) continue;
+    KL_ASSIGN_OR_RETURN(const bool is_folder, fs_.IsDirectory(PathOf(name)));
+    if (!is_folder) continue;
+    if (folder->state == format::LogFolderName::State::kInUse) {
+      logs.push_back(std::move(folder->tp));
+    } else if (folder->state == format::LogFolderName::State::kDeleted) {
+      KL_RETURN_IF_ERROR(files::RemoveAll(fs_, PathOf(name)));
+    }
+  }
+  return logs;
+}
+
+// --- Work ----------------------------------------------------------------------------------------
+
+void DataDirectory::Post(Queue queue, base::Task task) {
+  base::MutexLock lock(mu_);
+  const auto& present = queues_[static_cast<int>(queue)];
+  if (present == nullptr) return;
+  present->Post([self = shared_from_this(), task = std::move(task)]() mutable {
+    if (!self->stopped()) task();
+  });
+}
+
+absl::Status DataDirectory::SaveRecoveryPoints() {
+  return files::ReplaceFile(fs_, PathOf(format::kRecoveryPointName),
+                            format::EncodeOffsetCheckpoint(saved_recovery_points_));
+}
+
+absl::Status DataDirectory::LowerRecoveryPoint(const model::TopicPartition& tp, model::Offset end) {
+  base::MutexLock lock(checkpoints_mu_);
+  const auto saved = saved_recovery_points_.find(tp);
+  if (saved == saved_recovery_points_.end() || saved->second <= end) return absl::OkStatus();
+  saved->second = end;
+  return SaveRecoveryPoints();
+}
+
+absl::Status DataDirectory::SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect) {
+  base::MutexLock lock(checkpoints_mu_);
+  DirectoryCheckpoints checkpoints = collect();
+  saved_recovery_points_ = std::move(checkpoints.recovery_points);
+  KL_RETURN_IF_ERROR(SaveRecoveryPoints());
+  KL_RETURN_IF_ERROR(files::ReplaceFile(fs_, PathOf(format::kLogStartName),
+                                        format::EncodeOffsetCheckpoint(checkpoints.log_starts)));
+  return files::ReplaceFile(fs_, PathOf(format::kHighWatermarkName),
+                            format::EncodeOffsetCheckpoint(checkpoints.high_watermarks));
+}
+
+absl::Status DataDirectory::MarkClean() {
+  return files::ReplaceFile(fs_, PathOf(format::kCleanShutdownName), "");
+}
+
+void DataDirectory::Stop() {
+  stopped_.store(true, std::memory_order_release);
+  std::unique_ptr<base::WorkQueue> queues[3];
+  std::unique_ptr<files::FileLock> lock;
+  {
+    base::MutexLock hold(mu_);
+    for (int i = 0; i < 3; ++i) queues[i] = std::move(queues_[i]);
+    lock = std::move(lock_);
+  }
+  for (auto& queue : queues) queue.reset();  // runs out before the lock goes
+}
+
+}  // namespace kafkalite::storage

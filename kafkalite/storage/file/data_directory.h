@@ -1,0 +1,123 @@
+// File: data_directory.h
+//
+// One data directory of a broker: whose it is, the lock on it, its checkpoints, and the queues that
+// do its work. It knows nothing of the logs in it but their names; see file_log.h for those.
+//
+//   data/.lock                              held as long as the directory is in use
+//   data/meta.properties                    the broker and the cluster that it belongs to
+//   data/.kafka_cleanshutdown               nothing has to be repaired; gone once it is in use
+//   data/recovery-point-offset-checkpoint   what was durable of each log
+//   data/log-start-offset-checkpoint        where each log starts, if that is within a segment
+//   data/replication-offset-checkpoint      each log's high watermark
+//   data/orders-0/                          a log
+//
+// Thread safety: any thread. Lifetime: shared by the logs in it; Stop() ends it for good.
+// Errors: see Open; afterwards, those of the file system.
+
+#ifndef KAFKALITE_STORAGE_FILE_DATA_DIRECTORY_H_
+#define KAFKALITE_STORAGE_FILE_DATA_DIRECTORY_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kafkalite/base/executor.h"
+#include "kafkalite/base/mutex.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/format/checkpoint.h"
+#include "kafkalite/format/meta_properties.h"
+#include "kafkalite/model/ids.h"
+
+namespace kafkalite::storage {
+
+// The three checkpoints of a directory.
+struct DirectoryCheckpoints {
+  format::OffsetCheckpoint recovery_points;
+  format::OffsetCheckpoint log_starts;
+  format::OffsetCheckpoint high_watermarks;
+};
+
+class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
+ public:
+  struct Found {
+    std::shared_ptr<DataDirectory> directory;
+    bool clean = false;
+    DirectoryCheckpoints checkpoints;
+    std::vector<model::TopicPartition> logs;
+    std::vector<std::string> repairs;  // what was damaged, and is done without
+  };
+  // Takes the directory, makes it if it is not there, and reads what it holds. Blocks.
+  //   FAILED_PRECONDITION  another process has it, or it belongs to another broker or cluster
+  //   other                it cannot be made, read or written: the status says what failed
+  // REQUIRES: fs and executor outlive it.
+  static absl::StatusOr<Found> Open(files::FileSystem& fs, base::Executor& executor,
+                                    const std::string& path, const format::MetaProperties& owner);
+
+  const std::string& path() const { return path_; }
+  files::FileSystem& fs() const { return fs_; }
+  base::Executor& executor() const { return executor_; }
+  std::string FolderOf(const model::TopicPartition& tp) const;
+
+  // Three queues, each of which does one thing after the other: what changes logs; what waits for
+  // the device to have it; what reads. After Stop() a task is dropped.
+  enum class Queue { kWrite, kSync, kRead };
+  void Post(Queue queue, base::Task task);
+
+  // Writes what `collect` finds of all logs; blocks.
+  absl::Status SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect);
+  // Before a log is truncated: what was saved of it is true afterwards, too. Blocks, if there is
+  // anything to do.
+  absl::Status LowerRecoveryPoint(const model::TopicPartition& tp, model::Offset end);
+  // Everything is durable: the next Open is clean. Blocks.
+  absl::Status MarkClean();
+
+  // Tasks that have not begun are dropped; on return none runs, unless it is the caller, and the
+  // lock is free.
+  void Stop();
+  bool stopped() const { return stopped_.load(std::memory_order_acquire); }
+
+  // Bytes of batches that are not written yet, and that are kept in memory though they are: for all
+  // logs together.
+  std::atomic<int64_t>& unwritten_bytes() { return unwritten_bytes_; }
+  std::atomic<int64_t>& cached_bytes() { return cached_bytes_; }
+  // Set while a task is on its way that lets go of what is cached.
+  std::atomic<bool>& dropping_caches() { return dropping_caches_; }
+
+ private:
+  DataDirectory(files::FileSystem& fs, base::Executor& executor, std::string path);
+
+  std::string PathOf(std::string_view name) const;
+  absl::Status Take();
+  absl::Status CheckOwner(const format::MetaProperties& owner);
+  absl::StatusOr<bool> TakeCleanMark();
+  absl::StatusOr<format::OffsetCheckpoint> ReadCheckpoint(std::string_view name,
+                                                          std::vector<std::string>& repairs) const;
+  absl::StatusOr<std::vector<model::TopicPartition>> ListLogs();
+  absl::Status SaveRecoveryPoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(checkpoints_mu_);
+
+  files::FileSystem& fs_;
+  base::Executor& executor_;
+  const std::string path_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<int64_t> unwritten_bytes_{0};
+  std::atomic<int64_t> cached_bytes_{0};
+  std::atomic<bool> dropping_caches_{false};
+
+  base::Mutex checkpoints_mu_;  // held while they are collected and written
+  format::OffsetCheckpoint saved_recovery_points_ ABSL_GUARDED_BY(checkpoints_mu_);
+
+  base::Mutex mu_;
+  std::unique_ptr<base::WorkQueue> queues_[3] ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<files::FileLock> lock_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kafkalite::storage
+
+#endif  // KAFKALITE_STORAGE_FILE_DATA_DIRECTORY_H_

@@ -1,0 +1,696 @@
+#include "kafkalite/storage/file/file_log.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "kafkalite/base/status_macros.h"
+#include "kafkalite/base/strings.h"
+#include "kafkalite/format/text.h"
+
+namespace kafkalite::storage {
+
+using format::Batch;
+using model::Offset;
+
+namespace {
+
+// Beside the log, so that it keeps its name; Kafka has no such file, and does not mind it.
+constexpr std::string_view kIdName = "log-id";
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+int64_t BytesOf(std::span<const Batch> batches) {
+  int64_t bytes = 0;
+  for (const Batch& batch : batches) bytes += static_cast<int64_t>(batch.size_bytes());
+  return bytes;
+}
+
+}  // namespace
+
+// --- Making it -----------------------------------------------------------------------------------
+
+FileLog::FileLog(Options options)
+    : options_(std::move(options)),
+      metadata_(options_.directory->fs(), options_.directory->FolderOf(options_.tp)) {}
+
+FileLog::~FileLog() {
+  base::MutexLock lock(mu_);
+  tail_.Reset({});
+  CountCache();
+}
+
+SegmentedLogOptions FileLog::DiskOptions() const {
+  return {.fs = &options_.directory->fs(),
+          .folder = options_.directory->FolderOf(options_.tp),
+          .pool = options_.pool,
+          .now_millis = [&executor = options_.directory->executor()] {
+            return executor.clock().WallMillis();
+          }};
+}
+
+std::shared_ptr<FileLog> FileLog::Create(Options options, model::LogId id) {
+  std::shared_ptr<FileLog> log(new FileLog(std::move(options)));
+  {
+    base::MutexLock lock(log->mu_);
+    log->id_ = id;
+  }
+  log->Post(Queue::kWrite, [](FileLog& self) { self.MakeFiles(); });
+  return log;
+}
+
+void FileLog::MakeFiles() {
+  std::vector<std::string> repairs;
+  auto disk = SegmentedLog::Open(DiskOptions(), {.clean = true}, repairs);
+  if (!disk.ok()) return Fail(disk.status());
+  disk_ = *std::move(disk);
+  const absl::Status status = metadata_.Write(kIdName, base::Cat(id().value()));
+  if (!status.ok()) Fail(status);
+}
+
+absl::StatusOr<std::shared_ptr<FileLog>> FileLog::Load(Options options,
+                                                       const Checkpoint& checkpoint, bool clean,
+                                                       std::vector<std::string>& repairs) {
+  std::shared_ptr<FileLog> log(new FileLog(std::move(options)));
+  KL_RETURN_IF_ERROR(log->LoadDisk(checkpoint, clean, repairs));
+  return log;
+}
+
+absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, bool clean,
+                               std::vector<std::string>& repairs) {
+  const size_t repairs_before = repairs.size();
+  KL_ASSIGN_OR_RETURN(disk_, SegmentedLog::Open(DiskOptions(),
+                                                {.clean = clean,
+                                                 .recovery_point = checkpoint.recovery_point,
+                                                 .log_start = checkpoint.log_start},
+                                                repairs));
+  const bool repaired = repairs.size() > repairs_before;
+  KL_ASSIGN_OR_RETURN(const model::LogId id, ReadId(repairs));
+  base::MutexLock lock(mu_);
+  id_ = id;
+  const std::vector<SegmentInfo> segments = disk_->segments();
+  const Offset end = segments.back().next_offset;
+  const Offset start = std::min(end, std::max(checkpoint.log_start, segments.front().base_offset));
+  tail_.Reset({start, end});
+  Relearn(segments);
+  written_ = end;
+  synced_ = clean && !repaired ? end : std::min(checkpoint.recovery_point, end);
+  sync_wanted_ = synced_;
+  metadata_end_ = repaired ? start : std::max(start, synced_);
+  high_watermark_ = std::clamp(checkpoint.high_watermark, start, end);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<model::LogId> FileLog::ReadId(std::vector<std::string>& repairs) const {
+  const std::string path = base::Cat(options_.directory->FolderOf(options_.tp), "/", kIdName);
+  const auto bytes = files::ReadFile(options_.directory->fs(), path);
+  if (absl::IsNotFound(bytes.status())) return model::LogId();
+  KL_RETURN_IF_ERROR(bytes.status());
+  const auto id = format::ParseDecimal<uint64_t>(*bytes);
+  if (id.has_value()) return model::LogId(*id);
+  repairs.push_back(base::Cat("'", path, "' is not a number: ", format::Quoted(*bytes)));
+  return model::LogId();
+}
+
+// --- Facts ---------------------------------------------------------------------------------------
+
+model::LogId FileLog::id() const {
+  base::MutexLock lock(mu_);
+  return id_;
+}
+
+void FileLog::SetId(model::LogId id) {
+  {
+    base::MutexLock lock(mu_);
+    id_ = id;
+  }
+  WriteMetadata(kIdName, base::Cat(id.value()));
+}
+
+absl::Status FileLog::failure() const {
+  base::MutexLock lock(mu_);
+  return failure_;
+}
+
+FileLog::Checkpoint FileLog::checkpoint() const {
+  base::MutexLock lock(mu_);
+  return {synced_, tail_.range().start, high_watermark_};
+}
+
+bool FileLog::starts_within_segment() const {
+  base::MutexLock lock(mu_);
+  return !segments_.empty() && segments_.front().base_offset < tail_.range().start;
+}
+
+LogTail::Range FileLog::range() const {
+  base::MutexLock lock(mu_);
+  return tail_.range();
+}
+
+int64_t FileLog::size_bytes() const {
+  base::MutexLock lock(mu_);
+  return size_bytes_;
+}
+
+void FileLog::Configure(const model::TopicConfig& config) {
+  base::MutexLock lock(mu_);
+  config_ = config;
+}
+
+Progress FileLog::progress() const {
+  base::MutexLock lock(mu_);
+  return {.written = written_, .synced = synced_, .failed = !failure_.ok()};
+}
+
+void FileLog::SetListener(std::shared_ptr<const Log::Listener> listener) {
+  base::MutexLock lock(mu_);
+  listener_ = std::move(listener);
+}
+
+model::Offset FileLog::metadata_end() const {
+  base::MutexLock lock(mu_);
+  return metadata_end_;
+}
+
+void FileLog::KeepHighWatermark(Offset high_watermark) {
+  base::MutexLock lock(mu_);
+  high_watermark_ = high_watermark;
+}
+
+// --- Tasks ---------------------------------------------------------------------------------------
+
+void FileLog::Post(Queue queue, absl::AnyInvocable<void(FileLog&)> task) {
+  options_.directory->Post(
+      queue, [self = shared_from_this(), task = std::move(task)]() mutable { task(*self); });
+}
+
+void FileLog::PostInOrder(absl::AnyInvocable<void(FileLog&)> task) {
+  // A task that would take what is pending may wait already. It is not to take what comes later.
+  ++write_ticket_;
+  write_scheduled_ = false;
+  Post(Queue::kWrite,
+       [batches = std::exchange(pending_, {}), task = std::move(task)](FileLog& self) mutable {
+         self.WriteBatches(batches);
+         task(self);
+       });
+}
+
+void FileLog::PostRead(absl::AnyInvocable<void(FileLog&)> task) {
+  Post(Queue::kWrite, [task = std::move(task)](FileLog& self) mutable {
+    self.Post(Queue::kRead, std::move(task));
+  });
+}
+
+void FileLog::ScheduleWrite() {
+  if (std::exchange(write_scheduled_, true)) return;
+  Post(Queue::kWrite, [ticket = write_ticket_](FileLog& self) { self.WritePending(ticket); });
+}
+
+void FileLog::ScheduleSync() {
+  if (sync_wanted_ <= synced_ || written_ <= synced_ || !failure_.ok()) return;
+  if (std::exchange(sync_scheduled_, true)) return;
+  Post(Queue::kSync, [](FileLog& self) { self.SyncNow(); });
+}
+
+void FileLog::Notify() {
+  std::shared_ptr<const Log::Listener> listener;
+  {
+    base::MutexLock lock(mu_);
+    listener = listener_;
+  }
+  if (listener != nullptr) (*listener)();
+}
+
+void FileLog::Fail(const absl::Status& status) {
+  {
+    base::MutexLock lock(mu_);
+    if (!failure_.ok()) return;
+    failure_ = status;
+    Discard(pending_);
+    pending_.clear();
+  }
+  Notify();
+}
+
+void FileLog::Discard(std::span<const Batch> unwritten) {
+  const int64_t bytes = BytesOf(unwritten);
+  unwritten_bytes_ -= bytes;
+  options_.directory->unwritten_bytes().fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+// --- Appending -----------------------------------------------------------------------------------
+
+absl::Status FileLog::Append(std::span<const Batch> batches) {
+  if (batches.empty()) return absl::OkStatus();
+  auto& unwritten = options_.directory->unwritten_bytes();
+  const int64_t bytes = BytesOf(batches);
+  base::MutexLock lock(mu_);
+  KL_RETURN_IF_ERROR(failure_);
+  const int64_t waiting = unwritten.load(std::memory_order_relaxed);
+  if (waiting > 0 && waiting + bytes > options_.limits.directory_unwritten_bytes) {
+    return absl::ResourceExhaustedError(base::ToAbsl(
+        base::Cat("the disk of '", options_.directory->path(), "' is ", waiting,
+                  " bytes behind what is appended: append more slowly, or wait for what is "
+                  "appended to be acknowledged")));
+  }
+  unwritten.fetch_add(bytes, std::memory_order_relaxed);
+  unwritten_bytes_ += bytes;
+  size_bytes_ += bytes;
+  for (const Batch& batch : batches) tail_.Append(batch);
+  CountCache();
+  pending_.insert(pending_.end(), batches.begin(), batches.end());
+  ScheduleWrite();
+  return absl::OkStatus();
+}
+
+void FileLog::WritePending(uint64_t ticket) {
+  std::vector<Batch> batches;
+  {
+    base::MutexLock lock(mu_);
+    if (ticket != write_ticket_) return;
+    write_scheduled_ = false;
+    batches.swap(pending_);
+  }
+  WriteBatches(batches);
+}
+
+void FileLog::WriteBatches(const std::vector<Batch>& batches) {
+  if (batches.empty()) return;
+  model::TopicConfig config;
+  uint64_t generation = 0;
+  absl::Status status;
+  {
+    base::MutexLock lock(mu_);
+    config = config_;
+    generation = generation_;
+    status = failure_;
+  }
+  if (status.ok()) status = disk_->Append(batches, config);
+  {
+    base::MutexLock lock(mu_);
+    Discard(batches);
+  }
+  if (!status.ok()) return Fail(status);
+  AfterChange(absl::OkStatus(), batches.back().header.next_offset(), generation);
+}
+
+// What the writer did before a truncation that has been asked for since says nothing.
+void FileLog::AfterChange(const absl::Status& status, Offset end, uint64_t generation) {
+  if (!status.ok()) return Fail(status);
+  Offset from;
+  {
+    base::MutexLock lock(mu_);
+    if (!segments_.empty()) from = segments_.back().base_offset;
+  }
+  std::vector<SegmentInfo> segments = disk_->segments(from);
+  {
+    base::MutexLock lock(mu_);
+    if (generation != generation_) return;
+    Learn(std::move(segments));
+    written_ = std::max(written_, end);
+    FlushAsConfigured();
+    TrimCache();
+  }
+  Notify();
+}
+
+// REQUIRES: all segments from the first of these on.
+void FileLog::Learn(std::vector<SegmentInfo> segments) {
+  // Those that were let go are still there until the writer comes to it.
+  std::erase_if(segments, [start = tail_.range().start](const SegmentInfo& segment) {
+    return segment.bytes > 0 && segment.next_offset <= start;
+  });
+  if (segments.empty()) return;
+  while (!segments_.empty() && segments_.back().base_offset >= segments.front().base_offset) {
+    segments_.pop_back();
+  }
+  segments_.insert(segments_.end(), segments.begin(), segments.end());
+}
+
+void FileLog::Relearn(std::vector<SegmentInfo> segments) {
+  segments_.clear();
+  Learn(std::move(segments));
+  size_bytes_ = unwritten_bytes_;
+  for (const SegmentInfo& segment : segments_) size_bytes_ += segment.bytes;
+}
+
+void FileLog::FlushAsConfigured() {
+  if (written_ - synced_ >= config_.flush_messages) sync_wanted_ = std::max(sync_wanted_, written_);
+  // What is closed becomes durable, so that no crash makes its recovery necessary.
+  if (!segments_.empty()) sync_wanted_ = std::max(sync_wanted_, segments_.back().base_offset);
+  ScheduleSync();
+  if (config_.flush_ms == kNever || flush_timer_ || written_ <= synced_) return;
+  flush_timer_ = true;
+  base::Executor& executor = options_.directory->executor();
+  executor.PostAt(
+      base::SaturatingAdd(executor.clock().Now(), std::chrono::milliseconds(config_.flush_ms)),
+      [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        base::MutexLock lock(self->mu_);
+        self->flush_timer_ = false;
+        self->sync_wanted_ = std::max(self->sync_wanted_, self->written_);
+        self->ScheduleSync();
+      });
+}
+
+// --- Durability ----------------------------------------------------------------------------------
+
+void FileLog::RequestSync() {
+  base::MutexLock lock(mu_);
+  sync_wanted_ = tail_.range().end;
+  ScheduleSync();
+}
+
+absl::StatusOr<Offset> FileLog::SyncFiles() {
+  KL_ASSIGN_OR_RETURN(const Offset end, disk_->Sync());
+  // After that: whatever was written before those batches is written by now.
+  KL_RETURN_IF_ERROR(metadata_.Sync());
+  return end;
+}
+
+void FileLog::SyncNow() {
+  uint64_t generation;
+  {
+    base::MutexLock lock(mu_);
+    generation = generation_;
+  }
+  const absl::StatusOr<Offset> end = SyncFiles();
+  {
+    base::MutexLock lock(mu_);
+    sync_scheduled_ = false;
+    if (end.ok() && generation == generation_) {
+      synced_ = std::max(synced_, *end);
+      written_ = std::max(written_, *end);
+    }
+    if (end.ok()) ScheduleSync();  // for those who asked meanwhile
+  }
+  if (!end.ok()) return Fail(end.status());
+  Notify();
+}
+
+absl::Status FileLog::Close() {
+  KL_RETURN_IF_ERROR(failure());
+  KL_ASSIGN_OR_RETURN(const Offset end, SyncFiles());
+  KL_RETURN_IF_ERROR(disk_->Seal());
+  base::MutexLock lock(mu_);
+  synced_ = end;
+  return absl::OkStatus();
+}
+
+// --- Reading -------------------------------------------------------------------------------------
+
+class FileLog::ColdFileRead final : public ColdRead {
+ public:
+  // `waits`: the files may still have what was truncated.
+  ColdFileRead(std::shared_ptr<FileLog> log, Offset from, const ReadLimits& limits, bool waits)
+      : log_(std::move(log)), from_(from), limits_(limits), waits_(waits) {}
+
+  void Load(LoadCallback callback) override {
+    Post([from = from_, limits = limits_, callback = std::move(callback)](FileLog& log) mutable {
+      callback(log.disk_->Read(from, limits));
+    });
+  }
+  void Locate(LocateCallback callback) override {
+    Post([from = from_, limits = limits_, callback = std::move(callback)](FileLog& log) mutable {
+      callback(log.disk_->Locate(from, limits));
+    });
+  }
+
+ private:
+  void Post(absl::AnyInvocable<void(FileLog&)> task) {
+    if (waits_) return log_->PostRead(std::move(task));
+    log_->Post(Queue::kRead, std::move(task));
+  }
+
+  const std::shared_ptr<FileLog> log_;
+  const Offset from_;
+  const ReadLimits limits_;
+  const bool waits_;
+};
+
+absl::StatusOr<ReadResult> FileLog::Read(Offset from, const ReadLimits& limits) {
+  base::MutexLock lock(mu_);
+  const LogTail::Range& range = tail_.range();
+  if (from < range.start || from > range.end) {
+    return absl::OutOfRangeError(
+        base::ToAbsl(base::Cat("offset ", from.value(), " is outside of the log's [",
+                               range.start.value(), ", ", range.end.value(), "]")));
+  }
+  if (tail_.Has(from)) return ReadResult{tail_.Read(from, limits), nullptr};
+  return ReadResult{
+      {}, std::make_shared<ColdFileRead>(shared_from_this(), from, limits, truncations_ > 0)};
+}
+
+void FileLog::FindByTimestamp(int64_t timestamp, Offset max_offset, Log::FindCallback callback) {
+  PostRead([timestamp, max_offset, start = range().start,
+            callback = std::move(callback)](FileLog& log) mutable {
+    const absl::Status failure = log.failure();
+    if (!failure.ok()) return callback(failure);
+    callback(log.disk_->FindByTimestamp(timestamp, start, max_offset));
+  });
+}
+
+void FileLog::VisitHeaders(Offset from, Log::HeaderVisitor visit, Log::DoneCallback done) {
+  PostRead([from = std::max(from, range().start), visit = std::move(visit),
+            done = std::move(done)](FileLog& log) mutable {
+    const absl::Status failure = log.failure();
+    if (!failure.ok()) return done(failure);
+    done(log.disk_->VisitHeaders(from, [&visit](const auto& header) { visit(header); }));
+  });
+}
+
+// --- What is kept in memory ----------------------------------------------------------------------
+
+void FileLog::CountCache() {
+  const int64_t now = tail_.memory_bytes();
+  options_.directory->cached_bytes().fetch_add(now - std::exchange(counted_cache_, now),
+                                               std::memory_order_relaxed);
+}
+
+// Down to so much, of what is written.
+void FileLog::TrimCacheTo(int64_t bytes) {
+  while (!tail_.empty() && tail_.memory_bytes() > bytes &&
+         tail_.front().header.next_offset() <= written_) {
+    tail_.PopFront();
+  }
+  CountCache();
+}
+
+void FileLog::TrimCache() {
+  const bool full = options_.directory->cached_bytes().load(std::memory_order_relaxed) >
+                    options_.limits.directory_cached_bytes;
+  TrimCacheTo(full ? options_.limits.cached_bytes / 16 : options_.limits.cached_bytes);
+  if (full) options_.directory_cache_full();
+}
+
+void FileLog::DropCache() {
+  base::MutexLock lock(mu_);
+  TrimCacheTo(0);
+}
+
+// --- Truncation and retention --------------------------------------------------------------------
+
+void FileLog::CutProgress() {
+  ++generation_;
+  const Offset end = tail_.range().end;
+  written_ = std::min(written_, end);
+  synced_ = std::min(synced_, end);
+  sync_wanted_ = std::min(sync_wanted_, end);
+  high_watermark_ = std::min(high_watermark_, end);
+}
+
+void FileLog::TruncateSuffix(Offset end) {
+  base::MutexLock lock(mu_);
+  if (end >= tail_.range().end) return;
+  size_bytes_ = std::max<int64_t>(0, size_bytes_ - tail_.TruncateSuffix(end));
+  CountCache();
+  const auto kept = std::find_if(pending_.begin(), pending_.end(), [end](const Batch& batch) {
+    return batch.header.next_offset() > end;
+  });
+  Discard({kept, pending_.end()});
+  pending_.erase(kept, pending_.end());
+  CutProgress();
+  ++truncations_;
+  PostInOrder([end = tail_.range().end, generation = generation_](FileLog& log) {
+    log.TruncateFiles(end, generation);
+  });
+}
+
+void FileLog::TruncateFiles(Offset end, uint64_t generation) {
+  if (!failure().ok()) return;
+  absl::Status status = options_.directory->LowerRecoveryPoint(options_.tp, end);
+  if (status.ok()) status = disk_->TruncateSuffix(end);
+  if (!status.ok()) return Fail(status);
+  std::vector<SegmentInfo> segments = disk_->segments();
+  {
+    base::MutexLock lock(mu_);
+    --truncations_;
+    if (generation != generation_) return;
+    Relearn(std::move(segments));
+    written_ = std::max(written_, end);
+    // What was cut off is not to come back behind what comes next: a sync is due.
+    if (!segments_.empty()) synced_ = std::min(synced_, segments_.back().base_offset);
+    sync_wanted_ = std::max(sync_wanted_, written_);
+    ScheduleSync();
+  }
+  Notify();
+}
+
+void FileLog::TruncatePrefix(Offset start) {
+  base::MutexLock lock(mu_);
+  if (start <= tail_.range().start) return;
+  tail_.TruncatePrefix(start);
+  CountCache();
+  if (start == tail_.range().end) {
+    // All segments go; so does what is not written yet.
+    size_bytes_ = 0;
+    segments_.clear();
+    Discard(pending_);
+    pending_.clear();
+    CutProgress();
+  } else {
+    size_t count = 0;
+    while (count + 1 < segments_.size() && segments_[count + 1].base_offset <= start) ++count;
+    ForgetSegments(count);
+  }
+  PostInOrder(
+      [start, generation = generation_](FileLog& log) { log.DropFiles(start, generation); });
+}
+
+void FileLog::ForgetSegments(size_t count) {
+  const auto end = segments_.begin() + static_cast<std::ptrdiff_t>(count);
+  for (auto it = segments_.begin(); it != end; ++it) size_bytes_ -= it->bytes;
+  segments_.erase(segments_.begin(), end);
+}
+
+void FileLog::DropFiles(Offset start, uint64_t generation) {
+  if (!failure().ok()) return;
+  const absl::Status status = disk_->TruncatePrefix(start);
+  if (!status.ok()) return Fail(status);
+  std::vector<SegmentInfo> segments = disk_->segments();
+  {
+    base::MutexLock lock(mu_);
+    if (generation != generation_) return;
+    Relearn(std::move(segments));
+    written_ = std::max(written_, std::min(start, tail_.range().end));
+    synced_ = std::max(synced_, std::min(start, written_));
+    ScheduleSync();
+  }
+  Notify();
+}
+
+size_t FileLog::CountExpired(const Log::Retention& retention) const {
+  int64_t bytes = size_bytes_;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const SegmentInfo& segment = segments_[i];
+    const bool last = i + 1 == segments_.size();
+    // The one that grows can go when it is closed, once everything in it is written.
+    if (last && (segment.bytes == 0 || segment.next_offset != tail_.range().end)) return i;
+    const Offset next = last ? segment.next_offset : segments_[i + 1].base_offset;
+    if (next > retention.keep_from) return i;
+    const bool too_old =
+        retention.oldest_timestamp >= 0 && segment.max_timestamp < retention.oldest_timestamp;
+    const bool too_much =
+        retention.retained_bytes >= 0 && bytes - segment.bytes >= retention.retained_bytes;
+    if (!too_old && !too_much) return i;
+    bytes -= segment.bytes;
+  }
+  return segments_.size();
+}
+
+void FileLog::Retain(const Log::Retention& retention) {
+  base::MutexLock lock(mu_);
+  const size_t count = CountExpired(retention);
+  if (count == 0) return;
+  const Offset start = count == segments_.size() ? tail_.range().end : segments_[count].base_offset;
+  ForgetSegments(count);
+  tail_.TruncatePrefix(start);
+  CountCache();
+  PostInOrder(
+      [start, generation = generation_](FileLog& log) { log.DropFiles(start, generation); });
+}
+
+// --- Metadata ------------------------------------------------------------------------------------
+
+void FileLog::WriteMetadata(std::string_view name, std::optional<std::string> bytes) {
+  base::MutexLock lock(mu_);
+  PostInOrder([name = std::string(name), bytes = std::move(bytes)](FileLog& log) {
+    if (!log.failure().ok()) return;
+    const absl::Status status =
+        bytes.has_value() ? log.metadata_.Write(name, *bytes) : log.metadata_.Delete(name);
+    if (!status.ok()) log.Fail(status);
+  });
+}
+
+void FileLog::ReadMetadata(Log::MetadataCallback callback) {
+  PostRead([callback = std::move(callback)](FileLog& log) mutable {
+    const absl::Status failure = log.failure();
+    if (!failure.ok()) return callback(failure);
+    callback(log.metadata_.ReadAll());
+  });
+}
+
+// --- The handle ----------------------------------------------------------------------------------
+
+namespace {
+
+class OpenFileLog final : public Log {
+ public:
+  explicit OpenFileLog(std::shared_ptr<FileLog> log) : log_(std::move(log)) {}
+  ~OpenFileLog() override { log_->SetListener(nullptr); }
+
+  model::LogId id() const override { return log_->id(); }
+  Offset start_offset() const override { return log_->range().start; }
+  Offset end_offset() const override { return log_->range().end; }
+  int64_t size_bytes() const override { return log_->size_bytes(); }
+  void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
+  Progress progress() const override { return log_->progress(); }
+  void SetListener(Listener listener) override {
+    log_->SetListener(std::make_shared<const Listener>(std::move(listener)));
+  }
+  absl::Status Append(std::span<const Batch> batches) override { return log_->Append(batches); }
+  void Sync() override { log_->RequestSync(); }
+  absl::StatusOr<ReadResult> Read(Offset from, const ReadLimits& limits) const override {
+    return log_->Read(from, limits);
+  }
+  void FindByTimestamp(int64_t timestamp, Offset max_offset, FindCallback callback) const override {
+    log_->FindByTimestamp(timestamp, max_offset, std::move(callback));
+  }
+  void VisitHeaders(Offset from, HeaderVisitor visit, DoneCallback done) const override {
+    log_->VisitHeaders(from, std::move(visit), std::move(done));
+  }
+  absl::Status TruncateSuffix(Offset end) override {
+    log_->TruncateSuffix(end);
+    return log_->failure();
+  }
+  absl::Status TruncatePrefix(Offset start) override {
+    log_->TruncatePrefix(start);
+    return log_->failure();
+  }
+  absl::Status Retain(const Retention& retention) override {
+    log_->Retain(retention);
+    return log_->failure();
+  }
+  void WriteMetadata(std::string_view name, std::string_view bytes) override {
+    log_->WriteMetadata(name, std::string(bytes));
+  }
+  void DeleteMetadata(std::string_view name) override { log_->WriteMetadata(name, std::nullopt); }
+  void ReadMetadata(MetadataCallback callback) const override {
+    log_->ReadMetadata(std::move(callback));
+  }
+  Offset metadata_end() const override { return log_->metadata_end(); }
+  void KeepHighWatermark(Offset high_watermark) override {
+    log_->KeepHighWatermark(high_watermark);
+  }
+  Offset kept_high_watermark() const override { return log_->checkpoint().high_watermark; }
+
+ private:
+  const std::shared_ptr<FileLog> log_;
+};
+
+}  // namespace
+
+std::unique_ptr<Log> FileLog::Open() { return std::make_unique<OpenFileLog>(shared_from_this()); }
+
+}  // namespace kafkalite::storage
