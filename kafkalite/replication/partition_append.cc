@@ -1,0 +1,85 @@
+// The leader appends what clients send, and answers when it is as safe as they asked for.
+
+#include <utility>
+
+#include "kafkalite/base/strings.h"
+#include "kafkalite/replication/mutants.h"
+#include "kafkalite/replication/partition.h"
+
+namespace kafkalite::replication {
+
+using model::ErrorCode;
+using model::Offset;
+
+void Partition::Append(format::Batch batch, bool acks_all, base::Duration timeout,
+                       AppendCallback callback) {
+  strand_.Run([self = shared_from_this(), batch = std::move(batch), acks_all, timeout,
+               callback = std::move(callback)]() mutable {
+    self->strand_.AssertInside();
+    self->DoAppend(batch, acks_all, timeout, callback);
+  });
+}
+
+void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration timeout,
+                         AppendCallback& callback) {
+  Offset end;
+  AppendResult result = TryAppend(batch, acks_all, end);
+  if (result.error != ErrorCode::kNone) {
+    callback(std::move(result));
+    return;
+  }
+  const bool waits = acks_all && !kMutantAcknowledgeAtLeaderAppend;
+  const Offset written = log_->progress().written;
+  if (!waits && end <= written) {
+    callback(std::move(result));
+  } else {
+    (waits ? waiting_for_isr_ : waiting_for_leader_)
+        .Add({end, base::SaturatingAdd(Now(), timeout), std::move(result), std::move(callback)});
+  }
+  Effects effects;
+  core_.Appended(log_->end_offset(), effects);
+  core_.Secured(written, effects);
+  effects.high_watermark_advanced |= waits && end <= core_.high_watermark();
+  CarryOut(effects);
+  AnswerFollowers();
+  Retain(/*by_time=*/false);
+}
+
+AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& end) {
+  if (log_ == nullptr) return {.error = ErrorCode::kNotLeaderOrFollower};
+  if (rebuilding_) return {.error = ErrorCode::kLeaderNotAvailable};
+  const ErrorCode error = core_.CheckAppend(acks_all);
+  if (error != ErrorCode::kNone) return {.error = error};
+  if (batch.size_bytes() > static_cast<size_t>(config_.max_message_bytes)) {
+    return {.error = ErrorCode::kMessageTooLarge,
+            .message = base::Cat("a batch of ", batch.size_bytes(),
+                                 " bytes is larger than the topic's max.message.bytes, ",
+                                 config_.max_message_bytes)};
+  }
+  const ProducerState::Verdict verdict = producers_.Check(batch.header);
+  if (verdict.error != ErrorCode::kNone) return {.error = verdict.error};
+  if (verdict.duplicate) {
+    end = verdict.duplicate->last_offset + 1;
+    return {.base_offset = verdict.duplicate->base_offset,
+            .log_start_offset = log_->start_offset()};
+  }
+  batch.header.base_offset = log_->end_offset();
+  batch.header.leader_epoch = core_.leader_epoch();
+  const absl::Status appended = log_->Append({&batch, 1});
+  if (!appended.ok()) {
+    return {.error = ErrorCode::kStorageError, .message = std::string(appended.message())};
+  }
+  producers_.Appended(batch.header, Now());
+  end = batch.header.next_offset();
+  return {.base_offset = batch.header.base_offset, .log_start_offset = log_->start_offset()};
+}
+
+void Partition::CompleteAppends() {
+  while (auto append = waiting_for_isr_.TakeUpTo(core_.high_watermark())) {
+    const ErrorCode error = core_.CheckCompletion();
+    if (error != ErrorCode::kNone) append->result = {.error = error};
+    append->callback(std::move(append->result));
+  }
+}
+
+}  // namespace kafkalite::replication
