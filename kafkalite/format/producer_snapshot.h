@@ -7,8 +7,9 @@
 //   count * (producerId:8 epoch:2 lastSequence:4 lastOffset:8 offsetDelta:4 timestamp:8
 //            coordinatorEpoch:4 currentTxnFirstOffset:8)
 //
-// The CRC-32C covers what follows it. Kafka keeps a producer's last batch only; its four batches
-// before that are in the log.
+// The CRC-32C covers what follows it. Kafka writes a producer's last batch only. We write an entry
+// for each of the last five, in order, so that what is sent again after a restart is still found:
+// Kafka, reading one after the other, ends up with the last one, as it should.
 
 #ifndef KAFKALITE_FORMAT_PRODUCER_SNAPSHOT_H_
 #define KAFKALITE_FORMAT_PRODUCER_SNAPSHOT_H_

@@ -17,6 +17,7 @@ void EpochCache::Assign(LeaderEpoch epoch, Offset start) {
     entries_.pop_back();
   }
   entries_.push_back({epoch, start});
+  ++changes_;
 }
 
 EpochEnd EpochCache::EndOf(LeaderEpoch asked, Offset log_end) const {
@@ -29,7 +30,7 @@ EpochEnd EpochCache::EndOf(LeaderEpoch asked, Offset log_end) const {
 }
 
 void EpochCache::TruncateSuffix(Offset end) {
-  while (!entries_.empty() && entries_.back().start_offset >= end) entries_.pop_back();
+  for (; !entries_.empty() && entries_.back().start_offset >= end; ++changes_) entries_.pop_back();
 }
 
 void EpochCache::TruncatePrefix(Offset start) {
@@ -39,6 +40,7 @@ void EpochCache::TruncatePrefix(Offset start) {
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(covering));
   if (!entries_.empty() && entries_.front().start_offset < start) {
     entries_.front().start_offset = start;
+    ++changes_;
   }
 }
 

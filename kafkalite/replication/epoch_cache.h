@@ -6,6 +6,7 @@
 #ifndef KAFKALITE_REPLICATION_EPOCH_CACHE_H_
 #define KAFKALITE_REPLICATION_EPOCH_CACHE_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "kafkalite/model/ids.h"
@@ -45,9 +46,12 @@ class EpochCache {
     return entries_.empty() ? model::kNoEpoch : entries_.back().epoch;
   }
   const std::vector<Entry>& entries() const { return entries_; }
+  // Rises whenever the entries change.
+  uint64_t changes() const { return changes_; }
 
  private:
   std::vector<Entry> entries_;
+  uint64_t changes_ = 0;
 };
 
 }  // namespace kafkalite::replication

@@ -1,6 +1,6 @@
-// What both roles share: opening and closing, what the controller says, time. The rest is beside
-// it: partition_append.cc, _followers.cc and _isr.cc (leader), _read.cc (clients), _fetch.cc
-// (follower).
+// What both roles share: what the controller says, time. The rest is beside
+// it: partition_open.cc, partition_append.cc, _followers.cc and _isr.cc (leader), _read.cc
+// (clients), _fetch.cc (follower).
 
 #include "kafkalite/replication/partition.h"
 
@@ -21,63 +21,6 @@ constexpr base::Duration kExpiryInterval = std::chrono::minutes(1);
 
 }  // namespace
 
-void Partition::Open(std::shared_ptr<PartitionHost> host, model::TopicPartition tp,
-                     const Options& options, std::unique_ptr<storage::Log> log,
-                     OpenCallback callback) {
-  struct Known {
-    EpochCache epochs;
-    ProducerState producers;
-  };
-  auto known = std::make_shared<Known>();
-  const base::Time now = host->executor().clock().Now();
-  storage::Log& visited = *log;
-  visited.VisitHeaders(
-      visited.start_offset(),
-      [known, now](const format::BatchHeader& header) {
-        known->epochs.Assign(header.leader_epoch, header.base_offset);
-        known->producers.Appended(header, now);
-      },
-      [known, host = std::move(host), tp = std::move(tp), options, log = std::move(log),
-       callback = std::move(callback)](const absl::Status& status) mutable {
-        if (!status.ok()) return callback(status);
-        ReplicaCore core({.self = host->self(), .lag_time_max = options.lag_time_max}, log->id(),
-                         {log->start_offset(), log->end_offset()}, std::move(known->epochs));
-        std::shared_ptr<Partition> partition(new Partition(std::move(host), std::move(tp), options,
-                                                           std::move(log), std::move(core),
-                                                           std::move(known->producers)));
-        partition->WatchProgress();
-        callback(std::move(partition));
-      });
-}
-
-void Partition::WatchProgress() {
-  // No strong reference: the log is the partition's.
-  strand_.Run([self = shared_from_this()] {
-    self->strand_.AssertInside();
-    self->log_->SetListener([weak = self->weak_from_this()] {
-      const auto self = weak.lock();
-      if (self == nullptr) return;
-      self->strand_.Run([self] {
-        self->strand_.AssertInside();
-        if (self->log_ != nullptr) self->OnProgress();
-      });
-    });
-  });
-}
-
-Partition::Partition(std::shared_ptr<PartitionHost> host, model::TopicPartition tp,
-                     const Options& options, std::unique_ptr<storage::Log> log, ReplicaCore core,
-                     ProducerState producers)
-    : host_(std::move(host)),
-      tp_(std::move(tp)),
-      options_(options),
-      log_id_(log->id()),
-      state_path_(coordination::paths::PartitionState(tp_)),
-      strand_(host_->executor()),
-      log_(std::move(log)),
-      core_(std::move(core)),
-      producers_(std::move(producers)) {}
-
 void Partition::CarryOut(Effects& effects) {
   if (effects.propose_isr) WriteIsr(*effects.propose_isr);
   if (effects.high_watermark_advanced) {
@@ -88,7 +31,7 @@ void Partition::CarryOut(Effects& effects) {
 
 void Partition::OnProgress() {
   Effects effects;
-  core_.Secured(log_->progress().written, effects);
+  core_.Secured(SafeEnd(), effects);
   CarryOut(effects);
   while (auto append = waiting_for_leader_.TakeUpTo(core_.secured())) {
     append->callback(std::move(append->result));
@@ -113,6 +56,7 @@ void Partition::DoApply(transport::PartitionUpdate update) {
   config_ = update.config;
   log_->Configure(config_);
   controller_epoch_ = update.controller_epoch;
+  SaveEpochs();  // a new leader has begun one
   switch (transition) {
     case ReplicaCore::Transition::kStale:
     case ReplicaCore::Transition::kUnchanged:
@@ -189,6 +133,7 @@ void Partition::Tick() {
       self->Fetch();
     }
     self->Retain(/*by_time=*/true);
+    self->log_->KeepHighWatermark(self->core_.high_watermark());
     if (now >= self->next_expiry_) {
       self->next_expiry_ = now + kExpiryInterval;
       self->producers_.Expire(now - kProducerExpiration);
@@ -254,7 +199,11 @@ void Partition::Close(base::Task closed) {
     const auto for_isr = self->waiting_for_isr_.TakeAll();
     const auto for_leader = self->waiting_for_leader_.TakeAll();
     const auto fetches = std::exchange(self->waiting_fetches_, {});
-    if (self->log_ != nullptr) self->WakeReaders(/*all=*/true);
+    if (self->log_ != nullptr) {
+      self->WakeReaders(/*all=*/true);
+      self->log_->KeepHighWatermark(self->core_.high_watermark());
+      if (!self->rebuilding_) self->SaveProducers();
+    }
     self->log_.reset();
     self->fetching_ = false;
     self->leader_channel_.reset();

@@ -23,6 +23,7 @@
 #include "kafkalite/base/strand.h"
 #include "kafkalite/coordination/coordination.h"
 #include "kafkalite/coordination/znodes.h"
+#include "kafkalite/replication/log_state.h"
 #include "kafkalite/replication/producer_state.h"
 #include "kafkalite/replication/replica_core.h"
 #include "kafkalite/replication/waiting_appends.h"
@@ -143,8 +144,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::weak_ptr<HighWatermarkListener> listener;
   };
 
-  Partition(std::shared_ptr<PartitionHost> host, model::TopicPartition tp, const Options& options,
-            std::unique_ptr<storage::Log> log, ReplicaCore core, ProducerState producers);
+  struct Opening;
+  Partition(Opening& opening, LogState state);
 
   void WatchProgress();
   base::Time Now() { return host_->executor().clock().Now(); }
@@ -198,8 +199,20 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   absl::Status Truncate(const ReplicaCore::FetchAction& action)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // What is beside the log.
+  Clocks Both() { return {Now(), host_->executor().clock().WallMillis()}; }
+  // Before the batches that it is about: see storage::Log::metadata_end.
+  void SaveEpochs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CountForSnapshot(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void SaveProducers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void DropSnapshotsAfter(model::Offset end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // What is as safe as the topic demands: written, or durable.
+  model::Offset SafeEnd() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
   void RebuildLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void RebuildProducers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void RebuildFrom(uint64_t number, absl::StatusOr<storage::Log::Metadata> metadata)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   // What holds the follower up until it is done: then Fetch().
   bool busy() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_) {
     return rebuilding_ || core_.secured() < core_.log_end();
@@ -220,6 +233,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::unique_ptr<storage::Log> log_ ABSL_GUARDED_BY(strand_);
   ReplicaCore core_ ABSL_GUARDED_BY(strand_);
   ProducerState producers_ ABSL_GUARDED_BY(strand_);
+  uint64_t saved_epochs_ ABSL_GUARDED_BY(strand_) = 0;  // EpochCache::changes() then
+  std::vector<model::Offset> snapshots_ ABSL_GUARDED_BY(strand_);
+  size_t bytes_since_snapshot_ ABSL_GUARDED_BY(strand_) = 0;
   base::Time next_expiry_ ABSL_GUARDED_BY(strand_);  // when producers are looked through next
   model::TopicConfig config_ ABSL_GUARDED_BY(strand_);
   model::ControllerEpoch controller_epoch_ ABSL_GUARDED_BY(strand_);

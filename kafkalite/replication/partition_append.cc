@@ -29,8 +29,8 @@ void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration tim
     return;
   }
   const bool waits = acks_all && !kMutantAcknowledgeAtLeaderAppend;
-  const Offset written = log_->progress().written;
-  if (!waits && end <= written) {
+  const Offset safe = SafeEnd();
+  if (!waits && end <= safe) {
     callback(std::move(result));
   } else {
     (waits ? waiting_for_isr_ : waiting_for_leader_)
@@ -38,7 +38,7 @@ void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration tim
   }
   Effects effects;
   core_.Appended(log_->end_offset(), effects);
-  core_.Secured(written, effects);
+  core_.Secured(safe, effects);
   effects.high_watermark_advanced |= waits && end <= core_.high_watermark();
   CarryOut(effects);
   AnswerFollowers();
@@ -70,6 +70,7 @@ AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& e
     return {.error = ErrorCode::kStorageError, .message = std::string(appended.message())};
   }
   producers_.Appended(batch.header, Now());
+  CountForSnapshot(batch.size_bytes());
   end = batch.header.next_offset();
   return {.base_offset = batch.header.base_offset, .log_start_offset = log_->start_offset()};
 }

@@ -91,16 +91,24 @@ bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
       // Fetched again once that is done.
       return Truncate({ReplicaCore::FetchAction::Kind::kRestartAt, first}).ok();
     }
-    if (!log_->Append(response.batches).ok()) return false;
-    const base::Time now = Now();
+    size_t bytes = 0;
     for (const format::Batch& batch : response.batches) {
       core_.ObserveEpoch(batch.header.leader_epoch, batch.header.base_offset);
-      producers_.Appended(batch.header, now);
+      bytes += batch.size_bytes();
     }
+    SaveEpochs();
+    if (!log_->Append(response.batches).ok()) {
+      core_.Truncated({log_->start_offset(), log_->end_offset()});  // those epochs did not begin
+      SaveEpochs();
+      return false;
+    }
+    const base::Time now = Now();
+    for (const format::Batch& batch : response.batches) producers_.Appended(batch.header, now);
+    CountForSnapshot(bytes);
   }
   Effects effects;
   core_.Fetched(log_->end_offset(), response.high_watermark, effects);
-  core_.Secured(log_->progress().written, effects);
+  core_.Secured(SafeEnd(), effects);
   CarryOut(effects);
   Retain(/*by_time=*/false);
   return true;
@@ -117,25 +125,41 @@ absl::Status Partition::Truncate(const ReplicaCore::FetchAction& action) {
   }
   // Whatever was done of it: the rest agrees with what the log holds now.
   core_.Truncated({log_->start_offset(), log_->end_offset()});
+  SaveEpochs();
+  DropSnapshotsAfter(log_->end_offset());
   RebuildProducers();
   return status;
 }
 
 void Partition::RebuildProducers() {
   rebuilding_ = true;
-  const auto rebuilt = std::make_shared<ProducerState>();
+  log_->ReadMetadata([self = shared_from_this(), number = ++rebuild_number_](
+                         absl::StatusOr<storage::Log::Metadata> metadata) mutable {
+    Partition& partition = *self;
+    partition.strand_.Run(
+        [self = std::move(self), number, metadata = std::move(metadata)]() mutable {
+          self->strand_.AssertInside();
+          if (self->log_ == nullptr || number != self->rebuild_number_) return;
+          self->RebuildFrom(number, std::move(metadata));
+        });
+  });
+}
+
+void Partition::RebuildFrom(uint64_t number, absl::StatusOr<storage::Log::Metadata> metadata) {
+  if (!metadata.ok()) return RebuildLater();
+  const auto builder = std::make_shared<LogStateBuilder>(
+      *metadata, LogStateBuilder::Range{log_->start_offset(), log_->end_offset()}, Both());
   log_->VisitHeaders(
-      log_->start_offset(),
-      [rebuilt, now = Now()](const format::BatchHeader& header) { rebuilt->Appended(header, now); },
-      [self = shared_from_this(), rebuilt,
-       number = ++rebuild_number_](const absl::Status& status) mutable {
+      builder->visit_from(),
+      [builder](const format::BatchHeader& header) { builder->Visit(header); },
+      [self = shared_from_this(), builder, number](const absl::Status& status) mutable {
         Partition& partition = *self;
-        partition.strand_.Run([self = std::move(self), rebuilt, number, status] {
+        partition.strand_.Run([self = std::move(self), builder, number, status] {
           self->strand_.AssertInside();
           if (self->log_ == nullptr || number != self->rebuild_number_) return;
           if (!status.ok()) return self->RebuildLater();
           self->rebuilding_ = false;
-          self->producers_ = std::move(*rebuilt);
+          self->producers_ = std::move(*builder).Take().producers;
           self->Fetch();
         });
       });

@@ -10,14 +10,23 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "kafkalite/base/clock.h"
+#include "kafkalite/format/producer_snapshot.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/model/ids.h"
 
 namespace kafkalite::replication {
+
+// One moment, as the process measures time and as the world does.
+struct Clocks {
+  base::Time steady;
+  int64_t wall_millis = 0;
+};
 
 class ProducerState {
  public:
@@ -25,6 +34,7 @@ class ProducerState {
 
   struct Verdict {
     // kNone: append it. kOutOfOrderSequenceNumber, kInvalidProducerEpoch: refuse it.
+    // kDuplicateSequenceNumber: it is in the log, nobody knows where.
     model::ErrorCode error = model::ErrorCode::kNone;
     // It is in the log already: at these offsets. Answer with the first, append nothing.
     struct Duplicate {
@@ -42,8 +52,11 @@ class ProducerState {
   // writes down what is long past has not stopped writing.
   void Appended(const format::BatchHeader& header, base::Time now);
 
-  // Forgets everything, to be rebuilt by Appended() in the log's order.
-  void Clear() { producers_.clear(); }
+  // Everything that is known: an entry for each batch, in order, sorted by producer.
+  std::vector<format::ProducerSnapshotEntry> Snapshot(const Clocks& now) const;
+  // Takes a snapshot over, as the first thing; Appended() follows for what comes after it. Kafka's
+  // own have each producer's last batch only.
+  void Restore(std::span<const format::ProducerSnapshotEntry> snapshot, const Clocks& now);
 
   // Forgets producers whose last batch was appended before `time`.
   void Expire(base::Time time);
@@ -60,7 +73,8 @@ class ProducerState {
   struct Producer {
     int16_t epoch = -1;
     base::Time last_append;
-    uint32_t count = 0;  // of batches ever remembered; the window is the last kWindow of them
+    uint32_t count = 0;     // of batches ever remembered; the window is the last kWindow of them
+    bool restored = false;  // there were batches before the first one
     std::array<Remembered, kWindow> window;
   };
 

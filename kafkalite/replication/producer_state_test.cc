@@ -187,8 +187,6 @@ TEST(ProducerStateTest, ExpiryForgetsByTheLastAppendWhateverTheRecordsSay) {
   EXPECT_EQ(state.size(), 1u);
   EXPECT_TRUE(IsNew(state, Make(9, 1, 0, 0, 1)));
   EXPECT_FALSE(IsNew(state, Make(9, 1, 0, 0, 2)));
-  state.Clear();
-  EXPECT_EQ(state.size(), 0u);
 }
 
 TEST(ProducerStateTest, RebuildingFromTheLogGivesTheSameVerdicts) {
@@ -200,6 +198,73 @@ TEST(ProducerStateTest, RebuildingFromTheLogGivesTheSameVerdicts) {
     EXPECT_EQ(first.Check(Make(i, 1)).error, rebuilt.Check(Make(i, 1)).error) << i;
     EXPECT_EQ(DuplicateAt(first, Make(i, 1)), DuplicateAt(rebuilt, Make(i, 1))) << i;
   }
+}
+
+constexpr int64_t kWall = 1'700'000'000'000;
+Clocks ClocksAt(int seconds) { return {At(seconds), kWall + seconds * 1000}; }
+
+TEST(ProducerStateTest, ASnapshotKeepsEachProducersLastFiveBatchesInOrder) {
+  ProducerState state;
+  for (int i = 0; i < 7; ++i) state.Appended(Make(10 * i, 10, 100 + 10 * i, 3, 5), At(i));
+  state.Appended(Make(0, 1, 170, 0, 2), At(50));
+  const auto snapshot = state.Snapshot(ClocksAt(60));
+  ASSERT_EQ(snapshot.size(), 6u);
+  EXPECT_EQ(snapshot[0].producer_id, model::ProducerId(2));
+  EXPECT_EQ(snapshot[0].timestamp, kWall + 50'000);
+  const format::ProducerSnapshotEntry expected = {.producer_id = model::ProducerId(5),
+                                                  .epoch = 3,
+                                                  .last_sequence = 69,
+                                                  .last_offset = model::Offset(169),
+                                                  .offset_delta = 9,
+                                                  .timestamp = kWall + 6'000};
+  EXPECT_EQ(snapshot[5], expected);
+  EXPECT_EQ(snapshot[1].last_offset, model::Offset(129));
+}
+
+TEST(ProducerStateTest, ARestoredProducerGoesOnAndIsNotAppendedTwice) {
+  ProducerState before;
+  for (int i = 0; i < 7; ++i) before.Appended(Make(10 * i, 10, 10 * i), At(i));
+  ProducerState state;
+  auto snapshot = before.Snapshot(ClocksAt(10));
+  ProducerState ours;
+  ours.Restore(snapshot, ClocksAt(1000));
+  for (int i = 2; i < 7; ++i) EXPECT_EQ(DuplicateAt(ours, Make(10 * i, 10)), 10 * i);
+  EXPECT_EQ(ours.Check(Make(10, 10)).error, model::ErrorCode::kOutOfOrderSequenceNumber);
+
+  snapshot.erase(snapshot.begin(), snapshot.end() - 1);  // as Kafka writes it
+  state.Restore(snapshot, ClocksAt(1000));
+  EXPECT_EQ(DuplicateAt(state, Make(60, 10)), 60);
+  EXPECT_TRUE(IsNew(state, Make(70, 10)));
+  EXPECT_EQ(state.Check(Make(80, 10)).error, model::ErrorCode::kOutOfOrderSequenceNumber);
+  // Those before the last one are in the log, but nobody knows where.
+  EXPECT_EQ(state.Check(Make(50, 10)).error, model::ErrorCode::kDuplicateSequenceNumber);
+  EXPECT_EQ(state.Check(Make(0, 10)).error, model::ErrorCode::kDuplicateSequenceNumber);
+  // Once five are known, older ones are what they always were.
+  for (int i = 7; i < 11; ++i) state.Appended(Make(10 * i, 10, 10 * i), At(1000));
+  EXPECT_EQ(DuplicateAt(state, Make(60, 10)), 60);
+  EXPECT_EQ(state.Check(Make(50, 10)).error, model::ErrorCode::kOutOfOrderSequenceNumber);
+}
+
+TEST(ProducerStateTest, ARestoredSequenceMayHaveWrapped) {
+  ProducerState before;
+  before.Appended(Make(kMaxSequence - 1, 5, 70), At(0));
+  ProducerState state;
+  state.Restore(before.Snapshot(ClocksAt(0)), ClocksAt(0));
+  EXPECT_EQ(DuplicateAt(state, Make(kMaxSequence - 1, 5)), 70);
+  EXPECT_EQ(state.Check(Make(kMaxSequence - 3, 2)).error,
+            model::ErrorCode::kDuplicateSequenceNumber);
+  EXPECT_TRUE(IsNew(state, Make(3, 1)));
+}
+
+TEST(ProducerStateTest, ARestoredProducerExpiresByItsLastAppend) {
+  ProducerState before;
+  before.Appended(Make(0, 1, 0), At(100));
+  ProducerState state;
+  state.Restore(before.Snapshot(ClocksAt(150)), ClocksAt(500));
+  state.Expire(At(100));
+  EXPECT_EQ(state.size(), 1u);
+  state.Expire(At(101));
+  EXPECT_EQ(state.size(), 0u);
 }
 
 }  // namespace

@@ -12,13 +12,14 @@ using model::ErrorCode;
 using model::LeaderEpoch;
 using model::Offset;
 
-ReplicaCore::ReplicaCore(const Config& config, model::LogId log_id, LogEnds log, EpochCache epochs)
+ReplicaCore::ReplicaCore(const Config& config, model::LogId log_id, LogEnds log, EpochCache epochs,
+                         model::Offset high_watermark)
     : config_(config),
       log_id_(log_id),
       log_(log),
       epochs_(std::move(epochs)),
       secured_(log.end),
-      high_watermark_(log.start) {}
+      high_watermark_(std::clamp(high_watermark, log.start, log.end)) {}
 
 ReplicaCore::Transition ReplicaCore::Apply(const transport::PartitionUpdate& update, base::Time now,
                                            Effects& effects) {

@@ -59,9 +59,10 @@ class ReplicaCore {
     model::Offset end;
   };
 
-  // `epochs` as rebuilt from the log, which is secured. The HW starts at the log's start: it is a
-  // hint (rule 19).
-  ReplicaCore(const Config& config, model::LogId log_id, LogEnds log, EpochCache epochs);
+  // `epochs` as rebuilt from the log, which is secured. The HW starts where it was last known to
+  // be, within the log: it is a hint (rule 19).
+  ReplicaCore(const Config& config, model::LogId log_id, LogEnds log, EpochCache epochs,
+              model::Offset high_watermark = model::Offset());
 
   // --- Controller -------------------------------------------------------------------------------
 
