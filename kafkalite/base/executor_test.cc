@@ -172,8 +172,8 @@ TEST_P(ExecutorContractTest, AWorkQueueRunsItsTasksOneByOneInOrderOutsideOfStran
       EXPECT_FALSE(std::exchange(inside, true));
       EXPECT_FALSE(Strand::InsideAny());
       notes_->Add(letter);
-      if (letter == 'z') done.Signal();
       inside = false;
+      if (letter == 'z') done.Signal();
     });
   }
   ASSERT_TRUE(Await(done).ok());
