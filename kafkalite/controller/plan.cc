@@ -70,6 +70,11 @@ class Case {
   const TopicView& topic() const { return topic_; }
   const TopicPartition& tp() const { return tp_; }
 
+  // REQUIRES: Lives(broker).
+  model::Incarnation IncarnationOf(BrokerId broker) const {
+    return view_.brokers.at(broker).incarnation;
+  }
+
   bool Bounced(BrokerId broker) const { return partition_.bounced.contains(broker); }
 
   // The ISR without those that are dead, bounced, or came back with another log; with `leader`.
@@ -89,6 +94,8 @@ class Case {
     write.state.controller_epoch = controller_epoch;
     write.state.leader = leader;
     write.state.leader_epoch = model::LeaderEpoch(state().leader_epoch.value() + 1);
+    write.state.leader_incarnation =
+        leader == model::kNoBroker ? model::Incarnation() : IncarnationOf(leader);
     write.state.isr = isr;
     std::erase_if(write.state.log_ids, [&](const auto& entry) {
       return std::find(isr.begin(), isr.end(), entry.first) == isr.end();
@@ -109,7 +116,10 @@ std::optional<StateWrite> FirstState(const Case& c, model::ControllerEpoch contr
   state.leader_epoch = model::LeaderEpoch(0);
   for (const BrokerId replica : c.partition().replicas) {
     if (!c.Lives(replica)) continue;
-    if (state.isr.empty()) state.leader = replica;
+    if (state.isr.empty()) {
+      state.leader = replica;
+      state.leader_incarnation = c.IncarnationOf(replica);
+    }
     state.isr.push_back(replica);
     state.log_ids[replica] = c.LogOf(replica);
   }
@@ -155,7 +165,8 @@ std::optional<StateWrite> Mend(const Case& c, model::ControllerEpoch controller_
   if (standing == Standing::kUnknown && !c.Bounced(leader)) return std::nullopt;  // it will say
   if (standing == Standing::kGood && !c.Bounced(leader)) {
     const std::vector<BrokerId> remaining = c.RemainingIsr(leader);
-    if (remaining == c.state().isr) return std::nullopt;
+    const bool same_reign = c.state().leader_incarnation == c.IncarnationOf(leader);
+    if (same_reign && remaining == c.state().isr) return std::nullopt;
     return c.Write(leader, remaining, controller_epoch);
   }
   if (auto elected = ElectFromIsr(c, controller_epoch)) return elected;

@@ -151,6 +151,7 @@ class PlanTest : public testing::Test {
     state.controller_epoch = ControllerEpoch(2);
     state.leader = BrokerId(leader);
     state.leader_epoch = LeaderEpoch(5);
+    state.leader_incarnation = leader < 0 ? Incarnation() : Incarnation(leader + 70);
     state.isr = Ids(isr);
     for (const int32_t member : isr) state.log_ids[BrokerId(member)] = LogOf(member);
     partition().state = state;
@@ -197,6 +198,9 @@ class PlanTest : public testing::Test {
   void ExpectSound(const PartitionState& state) {
     EXPECT_EQ(state.controller_epoch, ControllerEpoch(3));
     EXPECT_EQ(state.leader_epoch, LeaderEpoch(6)) << "every write raises the epoch";
+    const auto leader = view_.brokers.find(state.leader);
+    EXPECT_EQ(state.leader_incarnation,
+              leader == view_.brokers.end() ? Incarnation() : leader->second.incarnation);
     std::set<BrokerId> logs;
     for (const auto& [broker, log] : state.log_ids) logs.insert(broker);
     EXPECT_EQ(logs, std::set<BrokerId>(state.isr.begin(), state.isr.end()))
@@ -235,6 +239,13 @@ class PlanTest : public testing::Test {
 };
 
 TEST_F(PlanTest, AHealthyClusterNeedsNothing) { EXPECT_EQ(Outcome(), "-"); }
+
+// Nobody has seen it go: what its followers have of it may be more than what it had written.
+TEST_F(PlanTest, ALeaderThatCameBackWithItsLogLeadsOnInALaterEpoch) {
+  view_.brokers[BrokerId(1)].incarnation = Incarnation(171);
+  EXPECT_EQ(Outcome(), "1 of 1 2 3");
+  CarryOut();
+}
 
 TEST_F(PlanTest, ADeadLeaderIsReplacedByTheFirstReplicaOfTheIsr) {
   Die(1);

@@ -367,6 +367,9 @@ std::string PartitionState::Format() const {
     }
     json.Close('}');
   }
+  if (leader_incarnation != model::Incarnation()) {
+    json.Key("leader_incarnation").Number(leader_incarnation.value());
+  }
   return json.Close('}').Take();
 }
 
@@ -382,6 +385,10 @@ absl::StatusOr<PartitionState> PartitionState::Parse(std::string_view path, std:
   result.controller_epoch = model::ControllerEpoch(controller_epoch);
   result.leader = model::BrokerId(leader);
   result.leader_epoch = model::LeaderEpoch(leader_epoch);
+  if (json.Has("leader_incarnation")) {
+    KL_ASSIGN_OR_RETURN(const int64_t incarnation, json.Number("leader_incarnation", 0, kMaxInt64));
+    result.leader_incarnation = model::Incarnation(incarnation);
+  }
   if (!json.Has("log_ids")) return result;
   KL_ASSIGN_OR_RETURN(const auto log_ids, json.Texts("log_ids"));
   for (const auto& [broker, log] : log_ids) {

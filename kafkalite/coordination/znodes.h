@@ -108,6 +108,9 @@ struct PartitionState {
   std::vector<model::BrokerId> isr;
   // Ours: the log with which a member joined the ISR. Left out when empty.
   std::map<model::BrokerId, model::LogId> log_ids;
+  // Ours: under which the leader was registered. A later one leads in a later epoch only: what it
+  // had not written when it died may be with its followers. Left out when 0.
+  model::Incarnation leader_incarnation;
 
   std::string Format() const;
   static absl::StatusOr<PartitionState> Parse(std::string_view path, std::string_view data);

@@ -133,6 +133,13 @@ TEST(ZnodesTest, PartitionStateWithLogIds) {
   }
 }
 
+TEST(ZnodesTest, PartitionStateWithTheLeadersIncarnation) {
+  const auto node = ReadAndWriteAgain<PartitionState>(
+      R"({"controller_epoch":1,"leader":1,"version":1,"leader_epoch":0,"isr":[1],)"
+      R"("leader_incarnation":7})");
+  EXPECT_EQ(node.leader_incarnation, Incarnation(7));
+}
+
 TEST(ZnodesTest, Controller) {
   const auto node = ReadAndWriteAgain<ControllerRegistration>(
       R"({"version":1,"brokerid":1,"timestamp":"1795365924720"})");
@@ -251,7 +258,8 @@ TEST(ZnodesTest, HostileDataIsRefused) {
                          .leader = BrokerId(1),
                          .leader_epoch = LeaderEpoch(1),
                          .isr = {BrokerId(1)},
-                         .log_ids = {{BrokerId(1), LogId(1)}}});
+                         .log_ids = {{BrokerId(1), LogId(1)}},
+                         .leader_incarnation = Incarnation(1)});
   Torment(ControllerRegistration{BrokerId(1), 1});
   Torment(ConfigNode{{{"a", "b"}}});
   Torment(ConfigChange{"topics/t"});

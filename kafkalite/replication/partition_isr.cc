@@ -23,6 +23,7 @@ void Partition::WriteIsr(const IsrProposal& proposal) {
   state.controller_epoch = controller_epoch_;
   state.leader = host_->self();
   state.leader_epoch = core_.leader_epoch();
+  state.leader_incarnation = host_->incarnation();
   for (const auto& [member, log_id] : proposal.isr.members) {
     state.isr.push_back(member);
     state.log_ids[member] = log_id;
