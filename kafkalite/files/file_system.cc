@@ -52,6 +52,18 @@ absl::Status SyncFile(FileSystem& fs, const std::string& path) {
   return file->Sync();
 }
 
+absl::Status MakeFolder(FileSystem& fs, const std::string& path) {
+  std::vector<std::string> parents;  // of those that are new
+  for (std::string folder = path; !fs.IsDirectory(folder).value_or(false);) {
+    folder = FolderOf(folder);
+    parents.push_back(folder);
+    if (folder == "." || folder == "/") break;
+  }
+  KL_RETURN_IF_ERROR(fs.CreateDirectories(path));
+  for (const std::string& parent : parents) KL_RETURN_IF_ERROR(fs.SyncDirectory(parent));
+  return absl::OkStatus();
+}
+
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";

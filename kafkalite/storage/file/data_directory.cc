@@ -32,7 +32,7 @@ absl::StatusOr<DataDirectory::Found> DataDirectory::Open(files::FileSystem& fs,
   Found found;
   found.directory = std::shared_ptr<DataDirectory>(new DataDirectory(fs, executor, path));
   DataDirectory& directory = *found.directory;
-  KL_RETURN_IF_ERROR(fs.CreateDirectories(path));
+  KL_RETURN_IF_ERROR(files::MakeFolder(fs, path));
   KL_RETURN_IF_ERROR(directory.Take());
   KL_RETURN_IF_ERROR(directory.CheckOwner(owner));
   KL_ASSIGN_OR_RETURN(found.logs, directory.ListLogs());
