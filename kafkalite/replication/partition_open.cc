@@ -36,7 +36,7 @@ struct Partition::Opening : std::enable_shared_from_this<Partition::Opening> {
     strand.Run([self = shared_from_this()] {
       self->log->ReadMetadata([self](absl::StatusOr<storage::Log::Metadata> metadata) {
         self->strand.Run([self, metadata = std::move(metadata)] {
-          if (!metadata.ok()) return self->callback(metadata.status());
+          if (!metadata.ok()) return self->Fail(metadata.status());
           self->Visit(*metadata);
         });
       });
@@ -56,10 +56,14 @@ struct Partition::Opening : std::enable_shared_from_this<Partition::Opening> {
         });
   }
   void Finish(const absl::Status& status) {
-    if (!status.ok()) return callback(status);
+    if (!status.ok()) return Fail(status);
     const std::shared_ptr<Partition> partition(new Partition(*this, std::move(*builder).Take()));
     partition->WatchProgress();
     callback(partition);
+  }
+  void Fail(const absl::Status& status) {
+    log.reset();  // whoever hears of it may open it again
+    callback(status);
   }
 
   std::shared_ptr<PartitionHost> host;

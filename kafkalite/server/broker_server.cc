@@ -63,7 +63,7 @@ void BrokerServer::Run(transport::Transport& transport) {
   ScheduleTick();
 }
 
-void BrokerServer::Stop() {
+void BrokerServer::Stop(std::shared_ptr<void> until_closed) {
   if (host_->stopped()) return;
   std::unique_ptr<transport::Listener> listener;
   {
@@ -75,7 +75,7 @@ void BrokerServer::Stop() {
   controller_->Close();
   producer_ids_->Stop();
   registration_->Stop();
-  replicas_.Close();
+  replicas_.Close(std::move(until_closed));
 }
 
 void BrokerServer::ScheduleTick() {

@@ -52,8 +52,9 @@ class BrokerServer final : public transport::ClientService,
  public:
   static std::shared_ptr<BrokerServer> Start(const BrokerSurroundings& surroundings,
                                              const BrokerServerOptions& options);
-  // Ends sessions and replicas. What waits here breaks off.
-  void Stop();
+  // Ends sessions and replicas. What waits here breaks off. Lets go of `until_closed` when no log
+  // is open any more.
+  void Stop(std::shared_ptr<void> until_closed = nullptr);
 
   const MetadataCache& metadata() const { return metadata_; }
   const ReplicaManager& replicas() const { return replicas_; }

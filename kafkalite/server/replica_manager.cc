@@ -64,8 +64,14 @@ void ReplicaManager::Tell(const Host& host, const transport::PartitionUpdate& ne
 
 void ReplicaManager::Open(const Host& host, const transport::PartitionUpdate& news,
                           std::shared_ptr<void> finish) {
-  auto opened = [this, news,
-                 finish = std::move(finish)](absl::StatusOr<std::shared_ptr<Partition>> partition) {
+  std::shared_ptr<InUse> in_use;
+  {
+    base::MutexLock lock(mu_);
+    if (in_use_ == nullptr) return;
+    in_use = in_use_;
+  }
+  auto opened = [this, news, finish = std::move(finish),
+                 in_use](absl::StatusOr<std::shared_ptr<Partition>> partition) {
     bool closed = false;
     {
       base::MutexLock lock(mu_);
@@ -74,10 +80,10 @@ void ReplicaManager::Open(const Host& host, const transport::PartitionUpdate& ne
         return;
       }
       offline_.erase(news.tp);
-      closed = closed_;
+      closed = in_use_ == nullptr;
       if (!closed) partitions_[news.tp] = *partition;
     }
-    if (closed) return (*partition)->Close([] {});
+    if (closed) return (*partition)->Close([in_use] {});
     (*partition)->Apply(news, finish);
   };
   auto log =
@@ -137,14 +143,16 @@ void ReplicaManager::Tick() {
   for (const auto& partition : All()) partition->Tick();
 }
 
-void ReplicaManager::Close() {
-  std::vector<std::shared_ptr<Partition>> all = All();
+void ReplicaManager::Close(std::shared_ptr<void> until_closed) {
+  std::map<model::TopicPartition, std::shared_ptr<Partition>> all;
+  std::shared_ptr<InUse> in_use;
   {
     base::MutexLock lock(mu_);
-    closed_ = true;
-    partitions_.clear();
+    all.swap(partitions_);
+    in_use.swap(in_use_);
+    if (in_use != nullptr) in_use->until_closed = std::move(until_closed);
   }
-  for (const auto& partition : all) partition->Close([] {});
+  for (const auto& [tp, partition] : all) partition->Close([in_use] {});
 }
 
 }  // namespace kafkalite::server

@@ -40,10 +40,14 @@ class ReplicaManager {
   // What could not be opened, and has not been told to go since.
   std::set<model::TopicPartition> Offline() const;
   void Tick();
-  // Closes every partition; none is opened afterwards.
-  void Close();
+  // Closes every partition; none is opened afterwards. Lets go of `until_closed` when it is done.
+  void Close(std::shared_ptr<void> until_closed);
 
  private:
+  struct InUse {
+    std::shared_ptr<void> until_closed;
+  };
+
   std::vector<std::shared_ptr<replication::Partition>> All() const;
   using Host = std::shared_ptr<replication::PartitionHost>;
   // Hands the news to its partition, which is opened if need be; then lets go of `finish`.
@@ -55,7 +59,8 @@ class ReplicaManager {
   const std::shared_ptr<storage::Storage> storage_;
   const replication::Partition::Options options_;
   mutable base::Mutex mu_;
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  // Shared by whatever has a log open, or is about to; null once closed.
+  std::shared_ptr<InUse> in_use_ ABSL_GUARDED_BY(mu_) = std::make_shared<InUse>();
   std::map<model::TopicPartition, std::shared_ptr<replication::Partition>> partitions_
       ABSL_GUARDED_BY(mu_);
   std::set<model::TopicPartition> offline_ ABSL_GUARDED_BY(mu_);

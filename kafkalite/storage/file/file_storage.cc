@@ -38,7 +38,9 @@ model::Offset Find(const format::OffsetCheckpoint& checkpoint, const model::Topi
 FileStorage::FileStorage(base::Executor& executor, FileStorageOptions options)
     : executor_(executor), options_(WithDefaults(std::move(options))) {}
 
-FileStorage::~FileStorage() {
+FileStorage::~FileStorage() { Kill(); }
+
+void FileStorage::Kill() {
   for (const auto& directory : directories_) directory->Stop();
 }
 

@@ -55,7 +55,7 @@ class FileStorage final : public Storage, public std::enable_shared_from_this<Fi
   // REQUIRES: executor outlives it.
   static absl::StatusOr<std::shared_ptr<FileStorage>> Open(base::Executor& executor,
                                                            FileStorageOptions options);
-  // Without Close, as a killed process: what is not written yet is not written any more.
+  // Without Close: Kill.
   ~FileStorage() override;
 
   absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
@@ -63,6 +63,11 @@ class FileStorage final : public Storage, public std::enable_shared_from_this<Fi
   std::vector<std::pair<model::TopicPartition, model::LogId>> List() const override;
   void Delete(const model::TopicPartition& tp, Log::DoneCallback done) override;
   absl::Status Close() override;
+
+  // Stops as a killed process does: what is not written yet is not written any more, logs that are
+  // open hear nothing more, and the directories are free for others. Waits for what is being
+  // written.
+  void Kill();
 
   // What Open found damaged and cut off or did without, in words.
   const std::vector<std::string>& repairs() const { return repairs_; }
