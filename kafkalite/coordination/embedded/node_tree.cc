@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "kafkalite/coordination/embedded/tree_path.h"
 
 namespace kafkalite::coordination {
 namespace {
@@ -18,30 +19,6 @@ bool IsSequential(Operation::Mode mode) {
 bool IsEphemeral(Operation::Mode mode) {
   return mode == Operation::Mode::kEphemeral || mode == Operation::Mode::kEphemeralSequential;
 }
-
-bool IsElement(std::string_view element) {
-  return !element.empty() && element != "." && element != ".." &&
-         std::none_of(element.begin(), element.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-bool IsPath(std::string_view path) {
-  if (path.empty() || path.front() != '/') return false;
-  if (path.size() == 1) return true;
-  for (size_t start = 1;;) {
-    const size_t slash = path.find('/', start);
-    if (!IsElement(path.substr(start, slash - start))) return false;
-    if (slash == std::string_view::npos) return true;
-    start = slash + 1;
-  }
-}
-
-// REQUIRES (both): a path other than "/".
-std::string_view ParentOf(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool Matches(int32_t wanted, int32_t version) { return wanted == kAnyVersion || wanted == version; }
 
@@ -59,6 +36,21 @@ Stat NodeTree::Node::MakeStat() const {
 }
 
 NodeTree::NodeTree() = default;
+
+NodeTree::NodeTree(KeptTree kept) : keeps_(true), last_transaction_(kept.last_transaction) {
+  for (auto& [path, kept_node] : kept.nodes) {
+    Node* node = &root_;
+    if (path != "/") {
+      std::unique_ptr<Node>& slot = Find(ParentOf(path))->children[std::string(NameOf(path))];
+      slot = std::make_unique<Node>();
+      node = slot.get();
+    }
+    node->data = std::move(kept_node.data);
+    node->creation_id = kept_node.creation_id;
+    node->version = kept_node.version;
+    node->children_made = kept_node.children_made;
+  }
+}
 
 NodeTree::Node* NodeTree::Find(std::string_view path) {
   Node* node = &root_;
@@ -93,6 +85,17 @@ OperationResult NodeTree::Create(Transaction& transaction, Operation& operation)
     child->second->ephemeral_owner = transaction.session;
     ephemerals_[transaction.session].insert(path);
   }
+  if (keeps_ && !IsEphemeral(operation.mode)) {
+    transaction.kept.push_back({.kind = KeptChange::Kind::kCreate,
+                                .path = path,
+                                .data = child->second->data,
+                                .number = parent->children_made});
+  } else if (keeps_) {
+    transaction.kept.push_back({.kind = KeptChange::Kind::kChild,
+                                .path = std::string(ParentOf(path)),
+                                .data = {},
+                                .number = parent->children_made});
+  }
   transaction.undo.push_back({Operation::Kind::kCreate, parent, path, {}, nullptr});
   transaction.changes.push_back({ChangeKind::kData, path});
   transaction.changes.push_back({ChangeKind::kChildren, std::string(ParentOf(path))});
@@ -105,6 +108,12 @@ OperationResult NodeTree::Set(Transaction& transaction, Operation& operation) {
   if (!Matches(operation.version, node->version)) return Failure(Code::kBadVersion);
   std::swap(node->data, operation.data);
   ++node->version;
+  if (keeps_ && node->ephemeral_owner == 0) {
+    transaction.kept.push_back({.kind = KeptChange::Kind::kSet,
+                                .path = operation.path,
+                                .data = node->data,
+                                .number = node->version});
+  }
   transaction.undo.push_back({Operation::Kind::kSet, node, {}, std::move(operation.data), nullptr});
   transaction.changes.push_back({ChangeKind::kData, operation.path});
   return {.code = Code::kOk, .path = {}, .version = node->version};
@@ -122,7 +131,12 @@ OperationResult NodeTree::Delete(Transaction& transaction, const Operation& oper
 
   std::unique_ptr<Node> node = std::move(child->second);
   parent->children.erase(child);
-  if (node->ephemeral_owner != 0) ephemerals_[node->ephemeral_owner].erase(path);
+  if (node->ephemeral_owner != 0) {
+    ephemerals_[node->ephemeral_owner].erase(path);
+  } else if (keeps_) {
+    transaction.kept.push_back(
+        {.kind = KeptChange::Kind::kDelete, .path = path, .data = {}, .number = 0});
+  }
   transaction.undo.push_back({Operation::Kind::kDelete, parent, path, {}, std::move(node)});
   transaction.changes.push_back({ChangeKind::kData, path});
   transaction.changes.push_back({ChangeKind::kChildren, path});
@@ -164,7 +178,7 @@ NodeTree::Outcome NodeTree::Commit(uint64_t session, std::vector<Operation> oper
   CommitResult& result = outcome.result;
   if (operations.empty()) return outcome;
   Transaction transaction{
-      .session = session, .id = last_transaction_ + 1, .undo = {}, .changes = {}};
+      .session = session, .id = last_transaction_ + 1, .undo = {}, .changes = {}, .kept = {}};
   result.results.reserve(operations.size());
   for (Operation& operation : operations) {
     result.results.push_back(Apply(transaction, operation));
@@ -174,6 +188,7 @@ NodeTree::Outcome NodeTree::Commit(uint64_t session, std::vector<Operation> oper
   if (result.code == Code::kOk) {
     last_transaction_ = transaction.id;
     outcome.fired = Fire(transaction.changes);
+    outcome.kept = std::move(transaction.kept);
     return outcome;
   }
   while (!transaction.undo.empty()) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "kafkalite/coordination/coordination.h"
+#include "kafkalite/coordination/embedded/kept_tree.h"
 
 namespace kafkalite::coordination {
 
@@ -34,9 +35,15 @@ class NodeTree {
   struct Outcome {
     CommitResult result;
     std::vector<Watcher> fired;  // in the order of the changes
+    // For a tree that is kept: what to write of the commit. Empty if there is nothing.
+    std::vector<KeptChange> kept;
   };
 
+  // An empty tree that nobody keeps.
   NodeTree();
+  // What was kept, and its commits will say what to keep of them.
+  // REQUIRES: what KeptTree::Apply makes, so every node but "/" has a parent.
+  explicit NodeTree(KeptTree kept);
 
   // Applies all operations or none; later ones see what earlier ones did. On failure the failing
   // operation has its code and all others have kRolledBack. `session` owns the ephemerals made.
@@ -85,6 +92,7 @@ class NodeTree {
     int64_t id;
     std::vector<Undo> undo;
     std::vector<Change> changes;
+    std::vector<KeptChange> kept;
   };
   using Watches = std::map<std::string, std::vector<Watcher>, std::less<>>;
 
@@ -96,6 +104,7 @@ class NodeTree {
   void TakeBack(Undo undo);
   std::vector<Watcher> Fire(const std::vector<Change>& changes);
 
+  bool keeps_ = false;
   Node root_;
   int64_t last_transaction_ = 0;
   std::map<uint64_t, std::set<std::string>> ephemerals_;  // by session
