@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "kafkalite/base/status_macros.h"
 #include "kafkalite/coordination/embedded/session_client.h"
+#include "kafkalite/coordination/embedded/tree_files.h"
 #include "kafkalite/coordination/embedded/tree_server.h"
 
 namespace kafkalite::coordination {
@@ -34,11 +36,21 @@ class EmbeddedSession final : public Session {
 }  // namespace
 
 EmbeddedCoordination::EmbeddedCoordination(base::Executor& executor, base::Network& network)
-    : executor_(executor),
-      network_(network),
-      server_(std::make_shared<TreeServer>(executor, network)) {}
+    : EmbeddedCoordination(executor, network, std::make_shared<TreeServer>(executor, network)) {}
 
-EmbeddedCoordination::~EmbeddedCoordination() = default;
+EmbeddedCoordination::EmbeddedCoordination(base::Executor& executor, base::Network& network,
+                                           std::shared_ptr<TreeServer> server)
+    : executor_(executor), network_(network), server_(std::move(server)) {}
+
+EmbeddedCoordination::~EmbeddedCoordination() { server_->CloseFiles(); }
+
+absl::StatusOr<std::unique_ptr<EmbeddedCoordination>> EmbeddedCoordination::Open(
+    base::Executor& executor, base::Network& network, const Files& files) {
+  KL_ASSIGN_OR_RETURN(TreeFiles::Opened kept,
+                      TreeFiles::Open(executor, {files.fs, files.folder, files.journal_bytes}));
+  return std::unique_ptr<EmbeddedCoordination>(new EmbeddedCoordination(
+      executor, network, TreeServer::Restore(executor, network, std::move(kept))));
+}
 
 std::unique_ptr<Session> EmbeddedCoordination::Connect(const SessionOptions& options,
                                                        SessionListener listener) {
@@ -52,5 +64,6 @@ std::vector<uint64_t> EmbeddedCoordination::DisownClient(int32_t client) {
   return server_->DisownClient(client);
 }
 size_t EmbeddedCoordination::session_count() const { return server_->session_count(); }
+absl::Status EmbeddedCoordination::status() const { return server_->status(); }
 
 }  // namespace kafkalite::coordination

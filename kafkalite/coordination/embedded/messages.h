@@ -2,7 +2,7 @@
 //
 // What a session's client and the coordination server tell each other. Both directions may lose
 // messages, but never reorder them:
-//   - The server answers each request at once and in order. So an answer to request n tells that
+//   - The server answers each request, in order. So an answer to request n tells that
 //     every request before n which has no answer yet will never get one.
 //   - Watch events are numbered per session. Each reply carries all that are not acknowledged yet,
 //     so an event never arrives after an answer that shows its change, and none is lost silently.
@@ -59,6 +59,7 @@ struct Event {
 struct Reply {
   std::vector<Event> events;  // all that are not acknowledged, oldest first
   bool expired = false;       // the session is over
+  bool down = false;          // the server answers no more: its files failed, or are closed
   uint64_t answers = 0;       // the number of a request; 0: none
   base::Time request_sent;
   std::variant<std::monostate, CommitResult, GetResult, ChildrenResult> result;

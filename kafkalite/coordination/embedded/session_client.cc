@@ -139,6 +139,10 @@ void SessionClient::Handle(Reply reply) {
     End();
     return;
   }
+  if (reply.down) {
+    if (state_ == State::kConnected) Disconnect();
+    return;
+  }
   // The time of sending counts, not that of arrival: the server's own count of our silence began
   // no earlier, so we know that we are cut off before it gives us up.
   if (reply.answers != 0 && executor_.clock().Now() - reply.request_sent < patience_) {

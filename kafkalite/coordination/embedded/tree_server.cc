@@ -17,7 +17,79 @@ constexpr base::NodeId kHere = base::NodeId::kCoordination;
 TreeServer::TreeServer(base::Executor& executor, base::Network& network)
     : executor_(executor), network_(network) {}
 
+TreeServer::TreeServer(base::Executor& executor, base::Network& network, TreeFiles::Opened kept)
+    : executor_(executor),
+      network_(network),
+      files_(std::move(kept.files)),
+      written_(kept.tree.last_transaction),
+      durable_(written_) {
+  tree_ = NodeTree(std::move(kept.tree));
+}
+
 TreeServer::~TreeServer() { executor_.Cancel(sweep_timer_); }
+
+std::shared_ptr<TreeServer> TreeServer::Restore(base::Executor& executor, base::Network& network,
+                                                TreeFiles::Opened kept) {
+  std::shared_ptr<TreeServer> server(new TreeServer(executor, network, std::move(kept)));
+  server->ListenToFiles();
+  return server;
+}
+
+// --- Files ---------------------------------------------------------------------------------------
+
+void TreeServer::ListenToFiles() {
+  // What clients do with replies is not for the thread of the disk, and, as everything of this
+  // node, not for while it is paused. After the executor's end nobody is there to hear of it.
+  base::MutexLock lock(mu_);
+  files_->Listen(
+      [weak = weak_from_this(), &executor = executor_, &here = network_.link(kHere, kHere)](
+          int64_t transaction, const absl::Status& status) {
+        base::Task tell = [weak, &here, transaction, ok = status.ok()] {
+          here.Send([weak, transaction, ok] {
+            const auto self = weak.lock();
+            if (self == nullptr) return;
+            ok ? self->Release(transaction) : self->Fail();
+          });
+        };
+        executor.Post(tell);
+      });
+}
+
+void TreeServer::Release(int64_t transaction) {
+  {
+    base::MutexLock lock(mu_);
+    durable_ = std::max(durable_, transaction);
+    for (; !held_.empty() && held_.front().transaction <= durable_; held_.pop_front()) {
+      EnqueueNow(held_.front().to, std::move(held_.front().reply));
+    }
+  }
+  Deliver();
+}
+
+void TreeServer::Fail() {
+  {
+    base::MutexLock lock(mu_);
+    down_ = true;
+    held_.clear();
+    for (const auto& [id, session] : sessions_) EnqueueNow(session.address, {.down = true});
+  }
+  Deliver();
+}
+
+absl::Status TreeServer::status() const {
+  base::MutexLock lock(mu_);
+  return files_ == nullptr ? absl::OkStatus() : files_->status();
+}
+
+void TreeServer::CloseFiles() {
+  std::unique_ptr<TreeFiles> files;  // waits for its disk outside of the lock
+  base::MutexLock lock(mu_);
+  if (files_ == nullptr) return;
+  down_ = true;
+  files = std::move(files_);
+}
+
+// --- Sessions ------------------------------------------------------------------------------------
 
 std::shared_ptr<const ReturnAddress> TreeServer::Open(int32_t client, base::Duration timeout,
                                                       std::weak_ptr<ReplyReceiver> receiver) {
@@ -38,10 +110,14 @@ std::shared_ptr<const ReturnAddress> TreeServer::Open(int32_t client, base::Dura
 }
 
 void TreeServer::Receive(const std::shared_ptr<const ReturnAddress>& from, Request request) {
+  const bool wants_answer = !std::holds_alternative<GoodbyeCall>(request.call) &&
+                            !std::holds_alternative<AcknowledgeCall>(request.call);
   {
     base::MutexLock lock(mu_);
     const auto found = sessions_.find(from->session);
-    if (found == sessions_.end()) {
+    if (down_) {
+      if (wants_answer) EnqueueNow(from, {.down = true});
+    } else if (found == sessions_.end()) {
       if (std::holds_alternative<GoodbyeCall>(request.call)) return;
       Reply over;
       over.expired = true;
@@ -55,9 +131,7 @@ void TreeServer::Receive(const std::shared_ptr<const ReturnAddress>& from, Reque
              session.unacknowledged.front().number <= request.acknowledged_event) {
         session.unacknowledged.pop_front();
       }
-      if (!std::holds_alternative<AcknowledgeCall>(request.call)) {
-        Answer(session, std::move(request));
-      }
+      if (wants_answer) Answer(session, std::move(request));
     }
   }
   Deliver();
@@ -74,6 +148,10 @@ void TreeServer::Answer(SessionState& session, Request request) {
   reply.request_sent = request.sent;
   if (auto* commit = std::get_if<CommitCall>(&request.call)) {
     NodeTree::Outcome outcome = tree_.Commit(id, std::move(commit->operations));
+    if (!outcome.kept.empty()) {
+      written_ = tree_.last_transaction();
+      files_->Append({.transaction = written_, .changes = std::move(outcome.kept)});
+    }
     Notify(outcome.fired, id);
     reply.result = std::move(outcome.result);
   } else if (const auto* get = std::get_if<GetCall>(&request.call)) {
@@ -113,6 +191,14 @@ void TreeServer::Notify(const std::vector<NodeTree::Watcher>& fired, uint64_t an
 }
 
 void TreeServer::Enqueue(const std::shared_ptr<const ReturnAddress>& to, Reply reply) {
+  if (durable_ < written_) {
+    held_.push_back({.transaction = written_, .to = to, .reply = std::move(reply)});
+  } else {
+    EnqueueNow(to, std::move(reply));
+  }
+}
+
+void TreeServer::EnqueueNow(const std::shared_ptr<const ReturnAddress>& to, Reply reply) {
   const auto [outbox, is_new] = outboxes_.try_emplace(to->session);
   outbox->second.push_back(std::move(reply));
   if (is_new) ready_.push_back(to);
@@ -148,7 +234,7 @@ void TreeServer::ExpireSession(uint64_t session) {
   {
     base::MutexLock lock(mu_);
     const auto found = sessions_.find(session);
-    if (found == sessions_.end()) return;
+    if (down_ || found == sessions_.end()) return;
     EndSession(found, /*tell=*/true);
   }
   Deliver();
@@ -168,6 +254,7 @@ std::vector<uint64_t> TreeServer::DisownClient(int32_t client) {
 void TreeServer::ExpireClient(int32_t client) {
   {
     base::MutexLock lock(mu_);
+    if (down_) return;
     for (auto session = sessions_.begin(); session != sessions_.end();) {
       const auto next = std::next(session);
       if (session->second.address->client == client) EndSession(session, /*tell=*/true);
@@ -199,6 +286,7 @@ void TreeServer::ArmSweep() {
 void TreeServer::Sweep(base::Time due) {
   {
     base::MutexLock lock(mu_);
+    if (down_) return;
     if (due != sweep_due_) return;  // another was armed for earlier, as this one was leaving
     sweep_due_ = base::Time::max();
     const base::Time now = executor_.clock().Now();

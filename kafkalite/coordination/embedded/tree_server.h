@@ -20,11 +20,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "kafkalite/base/executor.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
 #include "kafkalite/coordination/embedded/messages.h"
 #include "kafkalite/coordination/embedded/node_tree.h"
+#include "kafkalite/coordination/embedded/tree_files.h"
 
 namespace kafkalite::coordination {
 
@@ -33,6 +35,9 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
   // REQUIRES: both outlive the server.
   TreeServer(base::Executor& executor, base::Network& network);
   ~TreeServer();
+  // With a tree that is kept.
+  static std::shared_ptr<TreeServer> Restore(base::Executor& executor, base::Network& network,
+                                             TreeFiles::Opened kept);
 
   // A session whose time runs from now on. Its messages carry the address returned.
   std::shared_ptr<const ReturnAddress> Open(int32_t client, base::Duration timeout,
@@ -47,6 +52,12 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
 
   size_t session_count() const;
 
+  // Why the server is down, if its files failed.
+  absl::Status status() const;
+  // Makes durable what was committed, and closes the files, if there are any: the server is down
+  // then. Blocks.
+  void CloseFiles();
+
  private:
   struct SessionState {
     std::shared_ptr<const ReturnAddress> address;
@@ -57,13 +68,28 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
     bool disowned = false;  // its process is dead: a last word of it does not count
   };
   using Sessions = std::map<uint64_t, SessionState>;
+  struct HeldReply {
+    int64_t transaction;  // to be durable first
+    std::shared_ptr<const ReturnAddress> to;
+    Reply reply;
+  };
+
+  TreeServer(base::Executor& executor, base::Network& network, TreeFiles::Opened kept);
+  void ListenToFiles() ABSL_LOCKS_EXCLUDED(mu_);
+  // Everything up to `transaction` is durable.
+  void Release(int64_t transaction) ABSL_LOCKS_EXCLUDED(mu_);
+  void Fail() ABSL_LOCKS_EXCLUDED(mu_);
 
   void Answer(SessionState& session, Request request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndSession(Sessions::iterator position, bool tell) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Adds events to their sessions; those other than `answered` get a reply of their own for it.
   void Notify(const std::vector<NodeTree::Watcher>& fired, uint64_t answered)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A reply that may show every commit so far.
   void Enqueue(const std::shared_ptr<const ReturnAddress>& to, Reply reply)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // One that need not wait.
+  void EnqueueNow(const std::shared_ptr<const ReturnAddress>& to, Reply reply)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Delivers what is queued. One thread at a time serves one session.
   void Deliver() ABSL_LOCKS_EXCLUDED(mu_);
@@ -76,6 +102,13 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
 
   mutable base::Mutex mu_;
   NodeTree tree_ ABSL_GUARDED_BY(mu_);
+  // Null where the tree is in memory only, and once they are closed.
+  std::unique_ptr<TreeFiles> files_ ABSL_GUARDED_BY(mu_);
+  bool down_ ABSL_GUARDED_BY(mu_) = false;
+  // The last commit given to the files, and the last one that is durable.
+  int64_t written_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t durable_ ABSL_GUARDED_BY(mu_) = 0;
+  std::deque<HeldReply> held_ ABSL_GUARDED_BY(mu_);  // transactions never fall
   uint64_t last_session_ ABSL_GUARDED_BY(mu_) = 0;
   Sessions sessions_ ABSL_GUARDED_BY(mu_);
   // An entry exists while replies are queued or one is being delivered.
