@@ -53,14 +53,20 @@ absl::Status SyncFile(FileSystem& fs, const std::string& path) {
 }
 
 absl::Status MakeFolder(FileSystem& fs, const std::string& path) {
-  std::vector<std::string> parents;  // of those that are new
-  for (std::string folder = path; !fs.IsDirectory(folder).value_or(false);) {
-    folder = FolderOf(folder);
-    parents.push_back(folder);
-    if (folder == "." || folder == "/") break;
+  std::vector<std::string> missing;
+  std::string present = path;
+  while (!fs.IsDirectory(present).value_or(false) && present != FolderOf(present)) {
+    missing.push_back(present);
+    present = FolderOf(present);
   }
-  KL_RETURN_IF_ERROR(fs.CreateDirectories(path));
-  for (const std::string& parent : parents) KL_RETURN_IF_ERROR(fs.SyncDirectory(parent));
+  // Whoever made that one may have died before its name was durable. A folder that cannot be opened
+  // has no names of ours in it.
+  const absl::Status synced = fs.SyncDirectory(FolderOf(present));
+  if (!absl::IsInternal(synced)) KL_RETURN_IF_ERROR(synced);
+  for (; !missing.empty(); missing.pop_back()) {
+    KL_RETURN_IF_ERROR(fs.CreateDirectories(missing.back()));
+    KL_RETURN_IF_ERROR(fs.SyncDirectory(FolderOf(missing.back())));
+  }
   return absl::OkStatus();
 }
 

@@ -100,7 +100,8 @@ absl::Status ReplaceFile(FileSystem& fs, const std::string& path, std::string_vi
 // contents, the new ones, or less of them, until it was synced (SyncFile) and its folder, too.
 absl::Status ReplaceFileUnsynced(FileSystem& fs, const std::string& path, std::string_view bytes);
 absl::Status SyncFile(FileSystem& fs, const std::string& path);
-// A folder with its parents, so that a crash leaves them there; OK if it exists.
+// A folder and those above it, each durable before the next, so that a crash leaves them there; OK
+// if it exists.
 absl::Status MakeFolder(FileSystem& fs, const std::string& path);
 // The folder that a file or folder is in.
 std::string FolderOf(const std::string& path);

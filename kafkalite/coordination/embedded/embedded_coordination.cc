@@ -42,7 +42,7 @@ EmbeddedCoordination::EmbeddedCoordination(base::Executor& executor, base::Netwo
                                            std::shared_ptr<TreeServer> server)
     : executor_(executor), network_(network), server_(std::move(server)) {}
 
-EmbeddedCoordination::~EmbeddedCoordination() { server_->CloseFiles(); }
+EmbeddedCoordination::~EmbeddedCoordination() { Close(); }
 
 absl::StatusOr<std::unique_ptr<EmbeddedCoordination>> EmbeddedCoordination::Open(
     base::Executor& executor, base::Network& network, const Files& files) {
@@ -64,6 +64,7 @@ std::vector<uint64_t> EmbeddedCoordination::DisownClient(int32_t client) {
   return server_->DisownClient(client);
 }
 size_t EmbeddedCoordination::session_count() const { return server_->session_count(); }
+void EmbeddedCoordination::Close() { server_->CloseFiles(); }
 absl::Status EmbeddedCoordination::status() const { return server_->status(); }
 
 }  // namespace kafkalite::coordination

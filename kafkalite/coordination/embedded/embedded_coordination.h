@@ -87,6 +87,10 @@ class EmbeddedCoordination final : public Coordination {
   // Why the engine is down: OK unless its files failed.
   absl::Status status() const;
 
+  // Makes durable what was committed and lets go of the folder; the engine is down afterwards, if
+  // there is one. Blocks. The destructor does the same.
+  void Close();
+
  private:
   EmbeddedCoordination(base::Executor& executor, base::Network& network,
                        std::shared_ptr<TreeServer> server);

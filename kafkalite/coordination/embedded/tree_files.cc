@@ -20,25 +20,6 @@ using Mode = files::FileSystem::Mode;
 // than one and a quarter times in the long run, and a start reads five trees at most.
 constexpr int64_t kJournalPerSnapshot = 4;
 
-// Makes a folder, and those above it, each durable before the next. So of one that is there, at
-// most its own name is not: whoever made it may have died before that.
-absl::Status MakeFolder(files::FileSystem& fs, const std::string& folder) {
-  std::vector<std::string> missing;
-  std::string path = folder;
-  while (!fs.IsDirectory(path).value_or(false) && path != files::FolderOf(path)) {
-    missing.push_back(path);
-    path = files::FolderOf(path);
-  }
-  // A folder that cannot be opened has no names of ours in it.
-  const absl::Status synced = fs.SyncDirectory(files::FolderOf(path));
-  if (!absl::IsInternal(synced)) KL_RETURN_IF_ERROR(synced);
-  for (; !missing.empty(); missing.pop_back()) {
-    KL_RETURN_IF_ERROR(fs.CreateDirectories(missing.back()));
-    KL_RETURN_IF_ERROR(fs.SyncDirectory(files::FolderOf(missing.back())));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Prefixed(std::string_view before, const absl::Status& status, std::string_view after) {
   return absl::Status(status.code(),
                       base::ToAbsl(base::Cat(before, base::ToStd(status.message()), after)));
@@ -80,7 +61,7 @@ absl::StatusOr<KeptTree> TreeFiles::Start() {
   files::FileSystem& fs = *options_.fs;
   KL_ASSIGN_OR_RETURN(Contents contents, Read());
   if (!contents.journal_bytes.has_value()) {
-    KL_RETURN_IF_ERROR(MakeFolder(fs, options_.folder));
+    KL_RETURN_IF_ERROR(files::MakeFolder(fs, options_.folder));
     KL_RETURN_IF_ERROR(StartJournal(0));
   } else if (*contents.journal_bytes > static_cast<int64_t>(kTreeFileHeaderBytes)) {
     KL_RETURN_IF_ERROR(Replace(contents.tree));
