@@ -29,7 +29,7 @@ enum class BrokerState {
   kRunning,
   kPaused,    // it holds everything and answers nothing
   kShutDown,  // it left in order; its logs are kept
-  kKilled,    // it vanished; what it had in memory is lost
+  kKilled,    // it vanished, with what it had in memory
 };
 
 // A record as one replica has it, committed or not.
@@ -64,6 +64,9 @@ class Broker {
   // NOT_FOUND if the cluster has no such broker.
   absl::StatusOr<BrokerState> state() const;
   absl::StatusOr<bool> is_controller() const;
+
+  // What its last start found damaged in its files and cut off or did without, in words.
+  absl::StatusOr<std::vector<std::string>> repairs() const;
 
   // Reads what this broker's log holds, committed or not, without asking any other broker. Works
   // while the broker runs or is paused; NOT_FOUND if it has no such replica.

@@ -1,6 +1,7 @@
 #include "kafkalite/cluster.h"
 
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "kafkalite/base/sim_executor.h"
@@ -20,6 +21,28 @@ namespace {
 // Of a time among the options: Kafka's are int32 milliseconds.
 constexpr std::chrono::milliseconds kLongest{std::numeric_limits<int32_t>::max()};
 
+absl::Status ValidateStorage(const ClusterOptions& options) {
+  if (options.log_dirs.empty()) return absl::OkStatus();
+  if (options.storage) {
+    return absl::InvalidArgumentError(
+        "ClusterOptions::log_dirs and ClusterOptions::storage both say where the logs are: set "
+        "one");
+  }
+  if (options.data_dir.empty()) {
+    return absl::InvalidArgumentError(
+        "ClusterOptions::log_dirs need a ClusterOptions::data_dir, for what is not a log");
+  }
+  std::set<std::string_view> seen;
+  for (const std::string& directory : options.log_dirs) {
+    if (directory.empty() || !seen.insert(directory).second) {
+      return absl::InvalidArgumentError(
+          Cat("ClusterOptions::log_dirs has '", directory, "' ",
+              directory.empty() ? "in it: a path is needed" : "twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Validate(const ClusterOptions& options) {
   const auto refuse = [](std::string_view option, int64_t value, std::string_view reason) {
     return absl::InvalidArgumentError(Cat("ClusterOptions::", option, " is ", value, ": ", reason));
@@ -35,6 +58,7 @@ absl::Status Validate(const ClusterOptions& options) {
   KL_RETURN_IF_ERROR(check_time("kill_detection", options.kill_detection, 0));
   KL_RETURN_IF_ERROR(check_time("replica_lag_time_max", options.replica_lag_time_max, 1));
   KL_RETURN_IF_ERROR(check_time("call_timeout", options.call_timeout, 1));
+  KL_RETURN_IF_ERROR(ValidateStorage(options));
   if (options.log_memory_bytes < 1) {
     return refuse("log_memory_bytes", options.log_memory_bytes, "at least 1");
   }
@@ -94,7 +118,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
           "ClusterOptions::simulation has served a cluster already: a simulation is for one");
     }
   }
-  auto core = ClusterCore::Create(options);
+  KL_ASSIGN_OR_RETURN(const auto core, ClusterCore::Create(options));
   const absl::Status started = core->Start();
   if (!started.ok()) {
     core->Stop();
@@ -148,6 +172,7 @@ absl::Status Cluster::DeleteTopic(std::string_view name) {
   return WithoutErrorName(core_->admin().DeleteTopic(std::string(name)));
 }
 
+const std::string& Cluster::id() const { return core_->cluster_id(); }
 std::vector<int32_t> Cluster::broker_ids() const { return core_->broker_ids(); }
 Broker Cluster::broker(int32_t id) const { return Broker(core_, id); }
 absl::StatusOr<int32_t> Cluster::controller() const { return core_->controller(); }
@@ -239,6 +264,8 @@ std::string ToString(const TopicDescription& description) {
 // --- Broker -------------------------------------------------------------------------------------
 
 absl::StatusOr<BrokerState> Broker::state() const { return core_->state(id_); }
+
+absl::StatusOr<std::vector<std::string>> Broker::repairs() const { return core_->repairs(id_); }
 
 absl::StatusOr<bool> Broker::is_controller() const {
   KL_RETURN_IF_ERROR(core_->state(id_).status());

@@ -13,7 +13,8 @@
 // FAILED_PRECONDITION. Destruction stops everything at once, also from within a callback.
 // Errors: an absl::Status that names the thing, the value and the remedy. Never an exception, an
 // abort, or a line of output.
-// What survives a crash of the process: nothing, in memory.
+// What survives a crash of the process: nothing, in memory; with a data_dir, the topics, and of
+// their records what docs/durability.md promises for each kind of crash.
 
 #ifndef KAFKALITE_CLUSTER_H_
 #define KAFKALITE_CLUSTER_H_
@@ -36,15 +37,19 @@ namespace kafkalite {
 namespace base {
 class SimExecutor;
 }
+namespace files {
+class FileSystem;
+}
 namespace storage {
 class Storage;
 }
 
 class ClusterCore;
 
-// Makes the storage of a broker: when it starts for the first time, and after it was killed.
-// See storage/storage.h.
-using StorageFactory = std::function<std::shared_ptr<storage::Storage>(int32_t broker)>;
+// Makes the storage of a broker each time that it starts; see storage/storage.h. What it had before
+// has then been closed, if the broker was shut down, or let go of, if it was killed.
+using StorageFactory =
+    std::function<absl::StatusOr<std::shared_ptr<storage::Storage>>(int32_t broker)>;
 
 struct ClusterOptions {
   // Behaviour.
@@ -57,8 +62,17 @@ struct ClusterOptions {
   std::chrono::milliseconds replica_lag_time_max{30000};
   // How long calls about topics and brokers wait for the cluster; then DEADLINE_EXCEEDED.
   std::chrono::milliseconds call_timeout{30000};
-  // Empty: in memory.
+  // Where the cluster lives: its topics, and its logs in Kafka's format. A cluster that is started
+  // there later finds all of it. One at a time. Empty: in memory.
+  std::string data_dir = {};
+  // Where the logs are instead, if they have disks of their own: each broker spreads its partitions
+  // over them, as over Kafka's log.dirs.
+  std::vector<std::string> log_dirs = {};
+  // Logs of your own making instead.
   StorageFactory storage = {};
+  // What data_dir and log_dirs are on: see files/memory_file_system.h for one that fails and
+  // crashes on demand. Empty: the machine's.
+  std::shared_ptr<files::FileSystem> file_system = {};
   // Runs the cluster in virtual time, on one thread: see testing/simulation.h. Empty: real time.
   std::shared_ptr<base::SimExecutor> simulation = {};
 
@@ -72,7 +86,11 @@ struct ClusterOptions {
 
 class Cluster {
  public:
-  // Returns when every broker knows of all others. INVALID_ARGUMENT names the option and its value.
+  // Returns when every broker knows of all others. After a crash, files are repaired before that.
+  //   INVALID_ARGUMENT     names the option and its value
+  //   FAILED_PRECONDITION  data_dir is in use, or holds another cluster's or broker's files
+  //   DATA_LOSS            what the cluster cannot do without is damaged: the file and the offset
+  //   others               what the file system says, with the path
   static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
   ~Cluster();
   Cluster(const Cluster&) = delete;
@@ -97,6 +115,8 @@ class Cluster {
 
   // --- Brokers ----------------------------------------------------------------------------------
 
+  // As Kafka's: 22 characters, kept in data_dir.
+  const std::string& id() const;
   std::vector<int32_t> broker_ids() const;
   Broker broker(int32_t id) const;
   // The broker that is the controller now. UNAVAILABLE while none is.
@@ -105,13 +125,15 @@ class Cluster {
   // NOT_FOUND for a broker that the cluster does not have, FAILED_PRECONDITION for one in a state
   // that does not allow it.
 
-  // As kill -9 and the loss of its machine: it answers nothing, and what it had in memory is gone.
+  // As kill -9: it answers nothing, and what it had in memory is gone. Its data_dir stays as it is.
   // The others notice after ClusterOptions::kill_detection, and elect afterwards: Describe may show
   // the old leaders for a while after this returned.
   absl::Status Kill(int32_t broker);
-  // It leaves in order and keeps its logs for its restart.
+  // It leaves in order and keeps its logs for its restart. An error of its storage means that the
+  // restart will have something to repair.
   absl::Status Shutdown(int32_t broker);
-  // Starts one that was killed (empty) or shut down (with its logs). Returns when it is registered
+  // Starts one that was killed (with its files; without, empty) or shut down. Returns when it is
+  // registered
   // and knows the cluster; its replicas catch up afterwards. FAILED_PRECONDITION, too, if somebody
   // stopped it meanwhile.
   absl::Status Restart(int32_t broker);
@@ -120,7 +142,8 @@ class Cluster {
   absl::Status Pause(int32_t broker);
   absl::Status Resume(int32_t broker);
 
-  // Stops all brokers; every call of this cluster and its clients fails from now on. Idempotent.
+  // Stops all brokers in order; every call of this cluster and its clients fails from now on.
+  // Idempotent.
   void Shutdown();
 
  private:

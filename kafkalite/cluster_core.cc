@@ -10,9 +10,9 @@
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/await.h"
+#include "kafkalite/coordination/znodes.h"
 #include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/format/record_batch.h"
-#include "kafkalite/storage/memory/memory_storage.h"
 #include "kafkalite/transport/inprocess/inprocess_transport.h"
 
 namespace kafkalite {
@@ -67,7 +67,7 @@ std::shared_ptr<client::ClientRuntime> MakeRuntime(
 
 }  // namespace
 
-ClusterCore::ClusterCore(const ClusterOptions& options)
+ClusterCore::ClusterCore(const ClusterOptions& options, std::unique_ptr<ClusterFiles> files)
     : options_(options),
       executor_(MakeExecutor(options)),
       network_(std::make_shared<base::Network>(
@@ -75,17 +75,55 @@ ClusterCore::ClusterCore(const ClusterOptions& options)
                                                                            : kSimulatedJitter,
                                              SeedOf(options)})),
       transport_(std::make_shared<transport::InProcessTransport>(*network_)),
-      coordination_(std::make_shared<coordination::EmbeddedCoordination>(*executor_, *network_)),
+      files_(std::move(files)),
       log_budget_(std::make_shared<base::Budget>(options.log_memory_bytes)),
       runtime_(MakeRuntime(options, executor_, network_, transport_)),
-      admin_(std::make_unique<client::Admin>(client::ClusterClient::Create(runtime_))),
-      cluster_id_(MakeClusterId(SeedOf(options))) {
+      admin_(std::make_unique<client::Admin>(client::ClusterClient::Create(runtime_))) {
   base::MutexLock lock(mu_);
   for (int32_t id = 1; id <= options.brokers; ++id) brokers_[id];
 }
 
-std::shared_ptr<ClusterCore> ClusterCore::Create(const ClusterOptions& options) {
-  return std::shared_ptr<ClusterCore>(new ClusterCore(options));
+absl::StatusOr<std::shared_ptr<ClusterCore>> ClusterCore::Create(const ClusterOptions& options) {
+  std::unique_ptr<ClusterFiles> files;
+  if (!options.data_dir.empty()) {
+    KL_ASSIGN_OR_RETURN(files, ClusterFiles::Open(options));
+  }
+  std::shared_ptr<ClusterCore> core(new ClusterCore(options, std::move(files)));
+  KL_RETURN_IF_ERROR(core->OpenCoordination());
+  return core;
+}
+
+absl::Status ClusterCore::OpenCoordination() {
+  using coordination::EmbeddedCoordination;
+  if (files_ == nullptr) {
+    coordination_ = std::make_shared<EmbeddedCoordination>(*executor_, *network_);
+    return absl::OkStatus();
+  }
+  KL_ASSIGN_OR_RETURN(
+      coordination_,
+      EmbeddedCoordination::Open(*executor_, *network_,
+                                 {.fs = files_->fs(), .folder = files_->coordination_folder()}));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::ReadClusterId() {
+  const auto session = coordination_->Connect({}, [](coordination::SessionEvent) {});
+  KL_ASSIGN_OR_RETURN(
+      const auto found,
+      client::Await<coordination::GetResult>(
+          *executor_, executor_->clock().Now() + options_.call_timeout, [&](auto reply) {
+            session->Get(coordination::paths::kClusterId, {}, std::move(reply));
+          }));
+  if (found.code == coordination::Code::kOk) {
+    KL_ASSIGN_OR_RETURN(const auto node, coordination::ClusterId::Parse(
+                                             coordination::paths::kClusterId, found.data));
+    cluster_id_ = node.id;
+  } else if (found.code == coordination::Code::kNoNode) {
+    cluster_id_ = MakeClusterId(SeedOf(options_));
+  } else {
+    return coordination_->status();
+  }
+  return absl::OkStatus();
 }
 
 ClusterCore::~ClusterCore() { Stop(); }
@@ -96,24 +134,71 @@ absl::Status ClusterCore::CheckOpen() const {
   return absl::FailedPreconditionError("the cluster is shut down");
 }
 
-std::shared_ptr<storage::Storage> ClusterCore::MakeStorage(int32_t broker) {
-  if (options_.storage) return options_.storage(broker);
-  return std::make_shared<storage::MemoryStorage>(log_budget_);
-}
-
-absl::Status ClusterCore::StartServer(int32_t broker, Slot& slot) {
-  if (slot.storage == nullptr) slot.storage = MakeStorage(broker);
-  if (slot.storage == nullptr) {
+absl::Status ClusterCore::MakeStorage(int32_t broker, Parts& parts) {
+  if (options_.storage) {
+    KL_ASSIGN_OR_RETURN(parts.storage, options_.storage(broker));
+    if (parts.storage != nullptr) return absl::OkStatus();
     return absl::InvalidArgumentError(Cat("ClusterOptions::storage made none for broker ", broker));
   }
-  slot.server = server::BrokerServer::Start(
-      {*executor_, *network_, *transport_, *coordination_, slot.storage},
+  if (files_ != nullptr) {
+    KL_ASSIGN_OR_RETURN(parts.files, storage::FileStorage::Open(
+                                         *executor_, {.directories = files_->BrokerFolders(broker),
+                                                      .broker = model::BrokerId(broker),
+                                                      .cluster_id = cluster_id_,
+                                                      .fs = files_->fs(),
+                                                      .pool = runtime_->pool}));
+    parts.storage = parts.files;
+    return absl::OkStatus();
+  }
+  if (parts.memory == nullptr) {
+    parts.memory = std::make_shared<storage::MemoryStorage>(log_budget_);
+  }
+  parts.storage = parts.memory;
+  return absl::OkStatus();
+}
+
+std::string_view ClusterCore::StateInWords(const Slot& slot) {
+  if (slot.changing) return " is being started or stopped";
+  switch (slot.state) {
+    case BrokerState::kRunning:
+      return " is running";
+    case BrokerState::kPaused:
+      return " is paused";
+    case BrokerState::kShutDown:
+      return " is shut down";
+    case BrokerState::kKilled:
+      return " is killed";
+  }
+  return "";
+}
+
+absl::StatusOr<std::shared_ptr<server::BrokerServer>> ClusterCore::StartServer(int32_t broker) {
+  Parts parts;
+  {
+    base::MutexLock lock(mu_);
+    KL_RETURN_IF_ERROR(CheckOpen());  // Stop() takes the lock after saying that it is closed
+    Slot& slot = brokers_[broker];
+    if (slot.changing || slot.parts.server != nullptr) {
+      return absl::FailedPreconditionError(Cat("broker ", broker, StateInWords(slot)));
+    }
+    slot.changing = true;
+    parts = slot.parts;
+  }
+  const absl::Status made = MakeStorage(broker, parts);
+  base::MutexLock lock(mu_);
+  Slot& slot = brokers_[broker];
+  slot.changing = false;
+  KL_RETURN_IF_ERROR(made);
+  KL_RETURN_IF_ERROR(CheckOpen());
+  parts.server = server::BrokerServer::Start(
+      {*executor_, *network_, *transport_, *coordination_, parts.storage},
       {.id = model::BrokerId(broker),
        .cluster_id = cluster_id_,
        .session_timeout = options_.session_timeout,
        .replica_lag_time_max = options_.replica_lag_time_max});
+  slot.parts = parts;
   slot.state = BrokerState::kRunning;
-  return absl::OkStatus();
+  return parts.server;
 }
 
 absl::Status ClusterCore::Await(const std::function<bool()>& reached, std::string_view what) {
@@ -132,10 +217,8 @@ absl::Status ClusterCore::Await(const std::function<bool()>& reached, std::strin
 }
 
 absl::Status ClusterCore::Start() {
-  {
-    base::MutexLock lock(mu_);
-    for (auto& [id, slot] : brokers_) KL_RETURN_IF_ERROR(StartServer(id, slot));
-  }
+  KL_RETURN_IF_ERROR(ReadClusterId());
+  for (const int32_t id : broker_ids()) KL_RETURN_IF_ERROR(StartServer(id).status());
   const auto size = static_cast<size_t>(options_.brokers);
   return Await(
       [&] {
@@ -150,15 +233,20 @@ absl::Status ClusterCore::Start() {
 
 void ClusterCore::Stop() {
   if (runtime_->closed.exchange(true)) return;
-  std::vector<std::shared_ptr<server::BrokerServer>> servers;
+  std::vector<Parts> running;
   {
     base::MutexLock lock(mu_);
     for (auto& [id, slot] : brokers_) {
-      if (slot.server != nullptr) servers.push_back(std::move(slot.server));
-      slot = Slot();
+      if (slot.parts.server != nullptr) running.push_back(std::move(slot.parts));
+      slot.parts = Parts();
     }
   }
-  for (const auto& server : servers) server->Stop();
+  // What cannot be made durable is repaired by the next start: nobody would hear of it here.
+  CloseInOrder(std::move(running)).IgnoreError();
+  if (files_ != nullptr) {
+    coordination_->Close();
+    files_->Release();
+  }
   runtime_->NotifyClosed();
   network_->Close();
   executor_->Shutdown();
@@ -185,7 +273,14 @@ absl::StatusOr<BrokerState> ClusterCore::state(int32_t broker) const {
 std::shared_ptr<server::BrokerServer> ClusterCore::server(int32_t broker) const {
   base::MutexLock lock(mu_);
   const auto found = brokers_.find(broker);
-  return found == brokers_.end() ? nullptr : found->second.server;
+  return found == brokers_.end() ? nullptr : found->second.parts.server;
+}
+
+absl::StatusOr<std::vector<std::string>> ClusterCore::repairs(int32_t broker) const {
+  KL_RETURN_IF_ERROR(state(broker).status());
+  base::MutexLock lock(mu_);
+  const auto& files = brokers_.at(broker).parts.files;
+  return files == nullptr ? std::vector<std::string>() : files->repairs();
 }
 
 absl::StatusOr<int32_t> ClusterCore::controller() const {
@@ -197,22 +292,38 @@ absl::StatusOr<int32_t> ClusterCore::controller() const {
   return absl::UnavailableError("no broker is the controller at the moment");
 }
 
-absl::StatusOr<std::shared_ptr<server::BrokerServer>> ClusterCore::Take(int32_t broker,
-                                                                        BrokerState next) {
-  KL_ASSIGN_OR_RETURN(const BrokerState state, this->state(broker));
+absl::StatusOr<ClusterCore::Parts> ClusterCore::Take(int32_t broker, BrokerState next) {
+  KL_RETURN_IF_ERROR(this->state(broker).status());
   base::MutexLock lock(mu_);
   Slot& slot = brokers_[broker];
-  if (slot.server == nullptr) {
-    return absl::FailedPreconditionError(
-        Cat("broker ", broker, state == BrokerState::kKilled ? " is killed" : " is shut down"));
+  if (slot.changing || slot.parts.server == nullptr) {
+    return absl::FailedPreconditionError(Cat("broker ", broker, StateInWords(slot)));
   }
   slot.state = next;
-  if (next == BrokerState::kKilled) slot.storage.reset();
-  return std::exchange(slot.server, nullptr);
+  Parts taken = std::exchange(slot.parts, Parts());
+  slot.changing = next == BrokerState::kShutDown;
+  if (slot.changing) slot.parts.memory = taken.memory;
+  return taken;
+}
+
+absl::Status ClusterCore::CloseInOrder(std::vector<Parts> stopping) {
+  const auto closed = std::make_shared<base::Completion>();
+  {
+    const std::shared_ptr<void> until_closed(nullptr, [closed](void*) { closed->Signal(); });
+    for (const Parts& parts : stopping) parts.server->Stop(until_closed);
+  }
+  absl::Status status = client::PublicCall::Block(*executor_, *closed, base::Time::max());
+  for (Parts& parts : stopping) {
+    parts.server.reset();
+    status.Update(parts.storage->Close());
+  }
+  return status;
 }
 
 absl::Status ClusterCore::Kill(int32_t broker) {
-  KL_ASSIGN_OR_RETURN(const auto server, Take(broker, BrokerState::kKilled));
+  KL_ASSIGN_OR_RETURN(const Parts taken, Take(broker, BrokerState::kKilled));
+  const auto& server = taken.server;
+  if (taken.files != nullptr) taken.files->Kill();
   network_->Resume(Node(broker));  // a dead process is not a paused one
   if (options_.kill_detection.count() > 0) {
     executor_->PostAt(
@@ -234,25 +345,18 @@ absl::Status ClusterCore::Shutdown(int32_t broker) {
     return absl::FailedPreconditionError(
         Cat("broker ", broker, " is paused: resume it, or kill it"));
   }
-  KL_ASSIGN_OR_RETURN(const auto server, Take(broker, BrokerState::kShutDown));
-  server->Stop();
-  return absl::OkStatus();
+  KL_ASSIGN_OR_RETURN(Parts taken, Take(broker, BrokerState::kShutDown));
+  std::vector<Parts> stopping;
+  stopping.push_back(std::move(taken));
+  const absl::Status closed = CloseInOrder(std::move(stopping));
+  base::MutexLock lock(mu_);
+  brokers_[broker].changing = false;
+  return closed;
 }
 
 absl::Status ClusterCore::Restart(int32_t broker) {
-  KL_ASSIGN_OR_RETURN(const BrokerState state, this->state(broker));
-  std::shared_ptr<server::BrokerServer> server;
-  {
-    base::MutexLock lock(mu_);
-    KL_RETURN_IF_ERROR(CheckOpen());  // Stop() takes the lock after saying that it is closed
-    Slot& slot = brokers_[broker];
-    if (slot.server != nullptr) {
-      return absl::FailedPreconditionError(
-          Cat("broker ", broker, state == BrokerState::kPaused ? " is paused" : " is running"));
-    }
-    KL_RETURN_IF_ERROR(StartServer(broker, slot));
-    server = slot.server;
-  }
+  KL_RETURN_IF_ERROR(state(broker).status());
+  KL_ASSIGN_OR_RETURN(const auto server, StartServer(broker));
   KL_RETURN_IF_ERROR(Await(
       [&] {
         return server->metadata().live_brokers().contains(model::BrokerId(broker)) ||

@@ -152,6 +152,18 @@ TEST(ClusterTest, RefusesBadOptionsByName) {
             "ClusterOptions::brokers is 0: at least 1");
   EXPECT_EQ(Cluster::Start({.session_timeout = milliseconds(1)}).status().code(),
             absl::StatusCode::kInvalidArgument);
+  const auto error_of = [](const ClusterOptions& options) {
+    return std::string(Cluster::Start(options).status().message());
+  };
+  const StorageFactory none = [](int32_t) { return nullptr; };
+  EXPECT_EQ(error_of({.log_dirs = {"a"}}),
+            "ClusterOptions::log_dirs need a ClusterOptions::data_dir, for what is not a log");
+  EXPECT_EQ(error_of({.data_dir = "d", .log_dirs = {"a", "a"}}),
+            "ClusterOptions::log_dirs has 'a' twice");
+  EXPECT_EQ(
+      error_of({.data_dir = "d", .log_dirs = {"a"}, .storage = none}),
+      "ClusterOptions::log_dirs and ClusterOptions::storage both say where the logs are: set one");
+  EXPECT_EQ(error_of({.data_dir = "/dev/null/d"}), "create folder '/dev/null': Not a directory");
   EXPECT_EQ(Cluster::Start({.log_memory_bytes = 0}).status().code(),
             absl::StatusCode::kInvalidArgument);
 }

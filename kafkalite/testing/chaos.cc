@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "kafkalite/base/budget.h"
 #include "kafkalite/base/random.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/files/memory_file_system.h"
 #include "kafkalite/kafkalite.h"
 #include "kafkalite/storage/memory/memory_storage.h"
 #include "kafkalite/testing/faults.h"
@@ -52,7 +54,11 @@ class Chaos {
                            .kill_detection = milliseconds(random_.Between(0, 300)),
                            .replica_lag_time_max = seconds(1),
                            .simulation = simulation_.executor()};
-    if (options_.slow_storage) options.storage = SlowStorages();
+    if (options_.logs == ChaosOptions::Logs::kSlow) options.storage = SlowStorages();
+    if (options_.logs == ChaosOptions::Logs::kFiles) {
+      options.data_dir = "/data";
+      options.file_system = std::make_shared<files::MemoryFileSystem>();
+    }
     auto cluster = Cluster::Start(options);
     if (!cluster.ok()) return Violation(Cat("start: ", cluster.status().ToString()));
     cluster_ = *std::move(cluster);
@@ -74,8 +80,9 @@ class Chaos {
 
   StorageFactory SlowStorages() {
     return [this, budget = std::make_shared<base::Budget>(int64_t{1} << 30)](int32_t broker) {
-      return MakeSlowStorage(*simulation_.executor(),
-                             std::make_shared<storage::MemoryStorage>(budget),
+      auto& memory = memories_[broker];
+      if (memory == nullptr) memory = std::make_shared<storage::MemoryStorage>(budget);
+      return MakeSlowStorage(*simulation_.executor(), memory,
                              {.seed = report_.seed * 100 + static_cast<uint64_t>(broker)});
     };
   }
@@ -171,8 +178,18 @@ class Chaos {
     return down;
   }
 
-  // Only when every replica has everything and is in sync: see the header.
   void MaybeKill(int32_t broker) {
+    if (options_.logs == ChaosOptions::Logs::kFiles) {
+      if (!Is(broker, BrokerState::kRunning) && !Is(broker, BrokerState::kPaused)) return;
+      Note("kill", Cat(broker));
+      (void)cluster_->Kill(broker);
+    } else {
+      MaybeKillAndEmpty(broker);
+    }
+  }
+
+  // Only when every replica has everything and is in sync: see the header.
+  void MaybeKillAndEmpty(int32_t broker) {
     if (Down() > 0 || !Is(broker, BrokerState::kRunning)) return;
     faults_->HealAll();
     for (const int32_t id : cluster_->broker_ids()) (void)cluster_->Resume(id);
@@ -183,6 +200,7 @@ class Chaos {
     if (random_.OneIn(2)) Send();  // in the midst of it
     Note("kill", Cat(broker));
     (void)cluster_->Kill(broker);
+    memories_.erase(broker);
   }
 
   void RestartOne() {
@@ -307,6 +325,8 @@ class Chaos {
   ChaosReport report_;
   std::vector<PartitionHistory> histories_;
   std::map<int32_t, int32_t> leaders_;
+  // What brokers with a slow disk have on it.
+  std::map<int32_t, std::shared_ptr<storage::MemoryStorage>> memories_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<Faults> faults_;
   std::unique_ptr<Topic> topic_;
@@ -317,6 +337,12 @@ class Chaos {
 
 ChaosReport RunChaos(uint64_t seed, const ChaosOptions& options) {
   return Chaos(seed, options).Run();
+}
+
+ChaosOptions::Logs LogsOfSeed(uint64_t seed) {
+  using enum ChaosOptions::Logs;
+  constexpr ChaosOptions::Logs kAll[] = {kMemory, kSlow, kFiles};
+  return kAll[seed % std::size(kAll)];
 }
 
 std::vector<std::string> CheckHistory(const PartitionHistory& history) {

@@ -1,8 +1,9 @@
 // File: chaos.h
 //
 // One simulated run of random kills, pauses, shutdowns and cut links under load, and what it shows.
-// The plan of faults always leaves one replica that holds everything acknowledged: a broker is
-// killed (and wiped) only while all replicas of every partition are in sync.
+// The plan of faults always leaves one replica that holds everything acknowledged: where a kill
+// loses a broker's logs, one is killed only while all replicas of every partition are in sync;
+// where it does not, all may be killed at any time.
 //
 // After the faults everything is healed; then all that was acknowledged has to be there once, in
 // order, at the offset that was said, on every replica.
@@ -22,9 +23,16 @@ struct ChaosOptions {
   int brokers = 3;
   int partitions = 2;
   int records_per_step = 5;
-  // Logs whose disk takes its time; otherwise in memory, at once.
-  bool slow_storage = false;
+  enum class Logs {
+    kMemory,  // at once; a kill loses them
+    kSlow,    // the same with a disk that takes its time
+    kFiles,   // with the rest of the cluster, in a file system in memory; a kill loses what was not
+              // written yet
+  };
+  Logs logs = Logs::kMemory;
 };
+// By seed, so that a campaign has all three kinds.
+ChaosOptions::Logs LogsOfSeed(uint64_t seed);
 
 struct ChaosReport {
   uint64_t seed = 0;

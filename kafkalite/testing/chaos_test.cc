@@ -19,7 +19,7 @@ class Chaos : public ::testing::TestWithParam<int> {};
 
 TEST_P(Chaos, LosesNothingAndRunsTheSameTwice) {
   const auto seed = static_cast<uint64_t>(GetParam());
-  const ChaosOptions options{.slow_storage = seed % 2 == 1};
+  const ChaosOptions options{.logs = LogsOfSeed(seed)};
   const ChaosReport first = RunChaos(seed, options);
   EXPECT_TRUE(first.violations.empty()) << Describe(first);
   EXPECT_GT(first.acknowledged, 0) << Describe(first);

@@ -24,9 +24,7 @@ class ForwardingLog : public storage::Log {
   int64_t size_bytes() const override { return log_->size_bytes(); }
   void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
   storage::Progress progress() const override { return log_->progress(); }
-  void SetListener(Listener listener) override {
-    log_->SetListener(std::move(listener));
-  }
+  void SetListener(Listener listener) override { log_->SetListener(std::move(listener)); }
   absl::Status Append(std::span<const format::Batch> batches) override {
     return log_->Append(batches);
   }

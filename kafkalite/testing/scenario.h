@@ -39,6 +39,13 @@ inline constexpr int kRealTime = -1;
 class ScenarioTest : public ::testing::TestWithParam<int> {
  protected:
   void Start(ClusterOptions options = {}, TopicOptions topic = {}) {
+    ASSERT_NO_FATAL_FAILURE(StartCluster(std::move(options)));
+    if (topic.assignment.empty()) topic.assignment = {{1, 2, 3}};
+    auto created = cluster_->CreateTopic(kTopic, topic);
+    ASSERT_TRUE(created.ok()) << created.status();
+    topic_ = *created;
+  }
+  void StartCluster(ClusterOptions options) {
     if (GetParam() != kRealTime) {
       simulation_ = std::make_unique<Simulation>(static_cast<uint64_t>(GetParam()));
       options.simulation = simulation_->executor();
@@ -51,10 +58,14 @@ class ScenarioTest : public ::testing::TestWithParam<int> {
     faults_ = std::make_unique<Faults>(*cluster_);
     observer_ = CoreOf(*cluster_).coordination().Connect(
         {.client = kObserver, .timeout = std::chrono::hours(1)}, nullptr);
-    if (topic.assignment.empty()) topic.assignment = {{1, 2, 3}};
-    auto created = cluster_->CreateTopic(kTopic, topic);
-    ASSERT_TRUE(created.ok()) << created.status();
-    topic_ = *created;
+  }
+  // Everything of it, in order; what is on disk stays.
+  void StopCluster() {
+    topic_.reset();
+    observer_.reset();
+    faults_.reset();
+    cluster_.reset();
+    simulation_.reset();
   }
 
   std::unique_ptr<Producer> MakeProducer(

@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
   std::map<std::string, int64_t> faults;
   int64_t sent = 0, acknowledged = 0, changes = 0;
   for (uint64_t seed = base; seed < base + seeds; ++seed) {
-    const auto report = kafkalite::testing::RunChaos(seed, {.slow_storage = seed % 2 == 1});
+    const auto report =
+        kafkalite::testing::RunChaos(seed, {.logs = kafkalite::testing::LogsOfSeed(seed)});
     if (!report.violations.empty()) {
       std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
       for (const auto& line : report.violations) std::printf("  violation: %s\n", line.c_str());

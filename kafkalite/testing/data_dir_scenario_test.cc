@@ -1,0 +1,191 @@
+// A cluster that lives in a directory: what it finds when it is started there again.
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+#include "absl/strings/match.h"
+#include "kafkalite/files/memory_file_system.h"
+#include "kafkalite/testing/scenario.h"
+
+namespace kafkalite::testing {
+namespace {
+
+using files::MemoryFileSystem;
+using std::chrono::milliseconds;
+using Kind = MemoryFileSystem::Operation::Kind;
+
+class DataDir : public ScenarioTest {
+ protected:
+  ClusterOptions InFiles() { return {.data_dir = "/data", .file_system = fs_}; }
+  // As a user who starts his program again.
+  void StartAgain() {
+    StopCluster();
+    ASSERT_NO_FATAL_FAILURE(StartCluster(InFiles()));
+    const auto topic = cluster_->FindTopic(kTopic);
+    ASSERT_TRUE(topic.ok()) << topic.status();
+    topic_ = *topic;
+  }
+  static std::vector<std::string> Numbers(int from, int to) {
+    std::vector<std::string> numbers;
+    for (int i = from; i < to; ++i) numbers.push_back(std::to_string(i));
+    return numbers;
+  }
+  void SendNumbers(int from, int to) {
+    const auto producer = MakeProducer(Acks::kAll);
+    ASSERT_NE(producer, nullptr);
+    for (const std::string& value : Numbers(from, to)) MustSend(*producer, value);
+  }
+  std::string StartError(ClusterOptions options) {
+    std::unique_ptr<Simulation> simulation;
+    if (GetParam() != kRealTime) {
+      simulation = std::make_unique<Simulation>(static_cast<uint64_t>(GetParam()) + 1000);
+      options.simulation = simulation->executor();
+    }
+    const auto cluster = Cluster::Start(options);
+    return cluster.ok() ? "started" : std::string(cluster.status().message());
+  }
+
+  const std::shared_ptr<MemoryFileSystem> fs_ = std::make_shared<MemoryFileSystem>();
+};
+
+INSTANTIATE_TEST_SUITE_P(Executors, DataDir, ::testing::Values(kRealTime, 1, 2, 3), ScenarioName);
+
+TEST_P(DataDir, AClusterStartedAgainHasItsTopicsItsRecordsItsEpochsAndItsId) {
+  Start(InFiles(), {.min_insync_replicas = 2});
+  SendNumbers(0, 5);
+  ASSERT_TRUE(cluster_->Shutdown(1).ok());
+  ASSERT_TRUE(AwaitLeaderOtherThan(1)) << State();
+  SendNumbers(5, 10);
+  ASSERT_TRUE(cluster_->Restart(1).ok());
+  ASSERT_TRUE(AwaitIsr({1, 2, 3}) && AwaitAgreement({1, 2, 3})) << State();
+  const std::string id = cluster_->id();
+  const auto before = ReadReplica(3);
+  const int32_t epoch = Describe().leader_epoch;
+
+  StartAgain();
+  EXPECT_EQ(cluster_->id(), id);
+  EXPECT_EQ(*cluster_->ListTopics(), std::vector<std::string>{kTopic});
+  EXPECT_EQ(Consume(), Numbers(0, 10));
+  ASSERT_TRUE(AwaitIsr({1, 2, 3}) && AwaitAgreement({1, 2, 3})) << State();
+  EXPECT_GT(Describe().leader_epoch, epoch) << "those who led before the stop are fenced";
+  const auto after = ReadReplica(3);
+  EXPECT_EQ(after.log_id, before.log_id);
+  EXPECT_EQ(after.records, before.records);
+  EXPECT_TRUE(std::equal(before.epochs.begin(), before.epochs.end(), after.epochs.begin()));
+  SendNumbers(10, 15);
+  EXPECT_EQ(Consume(), Numbers(0, 15));
+}
+
+TEST_P(DataDir, AfterAStopInOrderOnlyTheEndsOfLogsAreRead) {
+  constexpr size_t kEnd = 8192;  // an index entry is not further away
+  Start(InFiles());
+  {
+    const auto producer = MakeProducer(Acks::kAll);
+    for (int i = 0; i < 50; ++i) MustSend(*producer, std::string(2000, 'x'));
+  }
+  StopCluster();
+  std::atomic<size_t> read = 0;
+  fs_->SetFault([&](const MemoryFileSystem::Operation& operation) {
+    if (operation.kind == Kind::kRead && absl::EndsWith(operation.path, ".log")) {
+      read += operation.bytes;
+    }
+    return MemoryFileSystem::Verdict();
+  });
+  StartCluster(InFiles());
+  EXPECT_LE(read, 3 * kEnd);
+  for (const int32_t id : cluster_->broker_ids()) {
+    EXPECT_TRUE(cluster_->broker(id).repairs()->empty()) << cluster_->broker(id).repairs()->front();
+  }
+  EXPECT_EQ(Consume().size(), 50u);
+  EXPECT_GT(read, 50 * 2000);
+  fs_->SetFault({});
+}
+
+TEST_P(DataDir, AKilledBrokerComesBackWithWhatItHadWritten) {
+  Start(InFiles());
+  SendNumbers(0, 20);
+  ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
+  const uint64_t log = ReadReplica(1).log_id;
+  ASSERT_TRUE(cluster_->Kill(1).ok());
+  ASSERT_TRUE(AwaitLeaderOtherThan(1)) << State();
+  SendNumbers(20, 40);
+  ASSERT_TRUE(cluster_->Restart(1).ok());
+  ASSERT_TRUE(AwaitIsr({1, 2, 3}) && AwaitAgreement({1, 2, 3})) << State();
+  EXPECT_EQ(ReadReplica(1).log_id, log) << "its log is the one that it had";
+  EXPECT_EQ(Consume(), Numbers(0, 40));
+}
+
+TEST_P(DataDir, AProcessThatIsKilledKeepsEverythingThatItsFollowersHad) {
+  Start(InFiles());
+  SendNumbers(0, 20);
+  ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
+  for (const int32_t id : {1, 2, 3}) ASSERT_TRUE(cluster_->Kill(id).ok());
+  StartAgain();
+  EXPECT_EQ(Consume(), Numbers(0, 20));
+}
+
+TEST_P(DataDir, ATopicThatWasDeletedIsNotThereAgain) {
+  Start(InFiles());
+  SendNumbers(0, 5);
+  ASSERT_TRUE(cluster_->DeleteTopic(kTopic).ok());
+  StopCluster();
+  StartCluster(InFiles());
+  EXPECT_TRUE(cluster_->ListTopics()->empty());
+  ASSERT_TRUE(cluster_->CreateTopic(kTopic, {.assignment = {{1, 2, 3}}}).ok());
+  EXPECT_TRUE(Consume().empty());
+}
+
+TEST_P(DataDir, LogsAreSpreadOverTheLogDirs) {
+  ClusterOptions options = InFiles();
+  options.log_dirs = {"/disk1", "/disk2"};
+  Start(options, {.partitions = 1});
+  ASSERT_TRUE(cluster_->CreateTopic("wide", {.partitions = 6, .replication_factor = 3}).ok());
+  for (const std::string disk : {"/disk1", "/disk2"}) {
+    const auto names = fs_->List(disk + "/broker-2");
+    ASSERT_TRUE(names.ok()) << names.status();
+    EXPECT_GE(std::count_if(names->begin(), names->end(),
+                            [](const auto& name) { return absl::StartsWith(name, "wide-"); }),
+              2)
+        << disk;
+  }
+}
+
+TEST_P(DataDir, OneClusterAtATime) {
+  StartCluster(InFiles());
+  const std::string error = StartError(InFiles());
+  EXPECT_TRUE(absl::StrContains(error, "'/data' is in use by another cluster")) << error;
+  cluster_->Shutdown();
+  EXPECT_EQ(StartError(InFiles()), "started");
+}
+
+TEST_P(DataDir, LogsOfAnotherClusterAreNotTouched) {
+  Start(InFiles());
+  StopCluster();
+  ASSERT_TRUE(fs_->Rename("/data/broker-2", "/data/kept").ok());
+  for (const std::string name : {"coordination", "broker-1", "broker-3"}) {
+    ASSERT_TRUE(files::RemoveAll(*fs_, "/data/" + name).ok());
+  }
+  ASSERT_EQ(StartError(InFiles()), "started") << "as another cluster";
+  ASSERT_TRUE(files::RemoveAll(*fs_, "/data/broker-2").ok());
+  ASSERT_TRUE(fs_->Rename("/data/kept", "/data/broker-2").ok());
+  const std::string error = StartError(InFiles());
+  EXPECT_TRUE(absl::StrContains(error, "/data/broker-2/meta.properties")) << error;
+  EXPECT_TRUE(absl::StrContains(error, "belongs to cluster")) << error;
+}
+
+TEST_P(DataDir, AStartThatFailsLeavesTheDirectoryToTheNext) {
+  fs_->SetFault([&](const MemoryFileSystem::Operation& operation) {
+    const bool fails =
+        operation.kind == Kind::kRename && absl::StrContains(operation.path, "broker-2/meta");
+    return MemoryFileSystem::Verdict{fails ? absl::DataLossError("EIO on " + operation.path)
+                                           : absl::OkStatus()};
+  });
+  const std::string error = StartError(InFiles());
+  EXPECT_TRUE(absl::StrContains(error, "EIO on /data/broker-2/meta.properties")) << error;
+  fs_->SetFault({});
+  EXPECT_EQ(StartError(InFiles()), "started");
+}
+
+}  // namespace
+}  // namespace kafkalite::testing
