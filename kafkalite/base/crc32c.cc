@@ -189,6 +189,13 @@ uint32_t ExtendCrc32cHardware(uint32_t crc, std::string_view data) {
 
 }  // namespace internal
 
+uint32_t ReplaceCrc32cPrefix(uint32_t crc, std::string_view before, std::string_view after,
+                             size_t rest_bytes) {
+  // The CRC is linear: what the prefixes differ by, moved past the rest, is what the whole differs
+  // by. The inversions at both ends cancel out.
+  return crc ^ Multiply(Crc32c(before) ^ Crc32c(after), PowerOfX(rest_bytes));
+}
+
 uint32_t ExtendCrc32c(uint32_t crc, std::string_view data) {
   return internal::HasCrc32cInstructions() ? internal::ExtendCrc32cHardware(crc, data)
                                            : internal::ExtendCrc32cPortable(crc, data);

@@ -11,6 +11,7 @@
 #ifndef KAFKALITE_BASE_CRC32C_H_
 #define KAFKALITE_BASE_CRC32C_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -18,6 +19,12 @@ namespace kafkalite::base {
 
 // The CRC of the bytes whose CRC is `crc` followed by `data`.
 uint32_t ExtendCrc32c(uint32_t crc, std::string_view data);
+
+// The CRC after the first bytes of what it covers were replaced by as many others, without another
+// pass over the `rest_bytes` that follow them: `crc` is that of `before` followed by the rest.
+// REQUIRES: before.size() == after.size().
+uint32_t ReplaceCrc32cPrefix(uint32_t crc, std::string_view before, std::string_view after,
+                             size_t rest_bytes);
 
 inline uint32_t Crc32c(std::string_view data) { return ExtendCrc32c(0, data); }
 

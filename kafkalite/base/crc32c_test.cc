@@ -100,5 +100,17 @@ TEST(Crc32cTest, ExtendingIsConcatenation) {
   }
 }
 
+TEST(Crc32cTest, APrefixIsReplacedWithoutTheRest) {
+  for (const size_t rest_bytes : {size_t{0}, size_t{1}, size_t{63}, size_t{16384}, size_t{70001}}) {
+    const std::string rest(rest_bytes, 'r');
+    const std::string before = "the prefix that was there";
+    const std::string after = "another one, of that size";
+    ASSERT_EQ(before.size(), after.size());
+    EXPECT_EQ(ReplaceCrc32cPrefix(Crc32c(before + rest), before, after, rest_bytes),
+              Crc32c(after + rest))
+        << rest_bytes;
+  }
+}
+
 }  // namespace
 }  // namespace kafkalite::base

@@ -117,6 +117,20 @@ uint32_t ComputeCrc(const BatchHeader& header, std::string_view body) {
   return base::ExtendCrc32c(base::Crc32c(covered), body);
 }
 
+void StampAppendTime(Batch& batch, int64_t now_millis) {
+  const auto covered = [&](char* encoded) {
+    EncodeHeader(batch.header, encoded);
+    return std::string_view(encoded + kAttributesAt, kBatchHeaderBytes - kAttributesAt);
+  };
+  char before[kBatchHeaderBytes];
+  char after[kBatchHeaderBytes];
+  const std::string_view covered_before = covered(before);
+  batch.header.attributes = static_cast<int16_t>(batch.header.attributes | kLogAppendTimeBit);
+  batch.header.max_timestamp = now_millis;
+  batch.header.crc = base::ReplaceCrc32cPrefix(batch.header.crc, covered_before, covered(after),
+                                               batch.body.size());
+}
+
 absl::Status ValidateHeader(const BatchHeader& header, size_t body_bytes) {
   if (header.magic != kMagic) return Invalid(base::Cat("magic is ", header.magic, ", not 2"));
   const size_t length = kBatchHeaderBytes - kBytesBeforeLengthEnds + body_bytes;

@@ -72,6 +72,10 @@ struct BatchHeader {
     return base_sequence == kNoSequence ? kNoSequence
                                         : AdvanceSequence(base_sequence, last_offset_delta);
   }
+  // When the leader appended it, if that is what its timestamps are; else kNoTimestamp.
+  int64_t append_time() const {
+    return (attributes & kLogAppendTimeBit) != 0 ? max_timestamp : kNoTimestamp;
+  }
   bool is_control() const { return (attributes & kControlBit) != 0; }
   bool operator==(const BatchHeader&) const = default;
 };
@@ -217,6 +221,10 @@ class BatchBuilder {
 // Replaces a batch's producer stamp, attributes included (after a producer's epoch was raised),
 // and renews the CRC.
 void Restamp(Batch& batch, const BatchBuilder::Stamp& stamp);
+
+// Makes the leader's clock the timestamp of every record (message.timestamp.type LogAppendTime),
+// and renews the CRC without a pass over the body.
+void StampAppendTime(Batch& batch, int64_t now_millis);
 
 // The rest is implementation: what runs once per record. It is inline, by force where clang would
 // not, because a call with its arguments in memory costs up to half as much as the work itself.

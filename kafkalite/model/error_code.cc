@@ -35,6 +35,7 @@ constexpr Row kRows[] = {
      absl::StatusCode::kUnavailable},
     {ErrorCode::kInvalidRequiredAcks, "INVALID_REQUIRED_ACKS", false,
      absl::StatusCode::kInvalidArgument},
+    {ErrorCode::kInvalidTimestamp, "INVALID_TIMESTAMP", false, absl::StatusCode::kInvalidArgument},
     {ErrorCode::kUnsupportedVersion, "UNSUPPORTED_VERSION", false,
      absl::StatusCode::kUnimplemented},
     {ErrorCode::kTopicAlreadyExists, "TOPIC_ALREADY_EXISTS", false,

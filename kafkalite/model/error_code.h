@@ -28,6 +28,7 @@ enum class ErrorCode : int16_t {
   kNotEnoughReplicas = 19,
   kNotEnoughReplicasAfterAppend = 20,
   kInvalidRequiredAcks = 21,
+  kInvalidTimestamp = 32,
   kUnsupportedVersion = 35,
   kTopicAlreadyExists = 36,
   kInvalidPartitions = 37,
