@@ -19,7 +19,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "kafkalite/config.h"
 
 namespace kafkalite {
 
@@ -71,6 +73,14 @@ class Broker {
   // Reads what this broker's log holds, committed or not, without asking any other broker. Works
   // while the broker runs or is paused; NOT_FOUND if it has no such replica.
   absl::StatusOr<Replica> ReadReplica(std::string_view topic, int32_t partition) const;
+
+  // Every setting of this broker that is a default of topics' settings, by name. UNAVAILABLE while
+  // it does not run.
+  absl::StatusOr<std::vector<ConfigEntry>> DescribeConfig() const;
+  // Changes settings of this broker while the cluster runs, also while this broker does not; as
+  // Topic::AlterConfig. Settings of all brokers: Cluster::AlterBrokerDefaults.
+  absl::Status AlterConfig(const std::vector<ConfigChange>& changes,
+                           const AlterConfigOptions& options = {});
 
  private:
   friend class Cluster;

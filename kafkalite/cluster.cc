@@ -10,6 +10,7 @@
 #include "kafkalite/client/public_call.h"
 #include "kafkalite/client/runtime_of.h"
 #include "kafkalite/cluster_core.h"
+#include "kafkalite/config_conversion.h"
 #include "kafkalite/model/topic.h"
 
 namespace kafkalite {
@@ -68,23 +69,32 @@ absl::Status Validate(const ClusterOptions& options) {
   return absl::OkStatus();
 }
 
-// Only what differs from Kafka's defaults, as its tools show it.
-model::ConfigMap ConfigOf(const TopicOptions& options) {
-  const TopicOptions defaults;
-  model::ConfigMap config;
-  if (options.min_insync_replicas != defaults.min_insync_replicas) {
-    config["min.insync.replicas"] = std::to_string(options.min_insync_replicas);
+// What the options set. INVALID_ARGUMENT for what they set twice.
+absl::StatusOr<model::ConfigMap> ConfigOf(const TopicOptions& options) {
+  model::ConfigMap config = options.config;
+  absl::Status status;
+  const auto set = [&](const char* key, std::string_view option, std::string value) {
+    if (config.emplace(key, std::move(value)).second) return;
+    status.Update(absl::InvalidArgumentError(
+        Cat("TopicOptions::", option, " and TopicOptions::config both set ", key)));
+  };
+  if (options.min_insync_replicas) {
+    set("min.insync.replicas", "min_insync_replicas", std::to_string(*options.min_insync_replicas));
   }
-  if (options.unclean_leader_election) config["unclean.leader.election.enable"] = "true";
-  if (options.retention != defaults.retention) {
-    config["retention.ms"] = std::to_string(options.retention ? options.retention->count() : -1);
+  if (options.unclean_leader_election) {
+    set("unclean.leader.election.enable", "unclean_leader_election",
+        *options.unclean_leader_election ? "true" : "false");
+  }
+  if (options.retention) {
+    set("retention.ms", "retention", std::to_string(options.retention->count()));
   }
   if (options.retention_bytes) {
-    config["retention.bytes"] = std::to_string(*options.retention_bytes);
+    set("retention.bytes", "retention_bytes", std::to_string(*options.retention_bytes));
   }
-  if (options.max_message_bytes != defaults.max_message_bytes) {
-    config["max.message.bytes"] = std::to_string(options.max_message_bytes);
+  if (options.max_message_bytes) {
+    set("max.message.bytes", "max_message_bytes", std::to_string(*options.max_message_bytes));
   }
+  if (!status.ok()) return status;
   return config;
 }
 
@@ -96,6 +106,26 @@ absl::Status WithoutErrorName(const absl::Status& status) {
   const bool named = message.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == colon &&
                      colon + 2 < message.size();
   return named ? absl::Status(status.code(), message.substr(colon + 2)) : status;
+}
+
+using ResourceType = protocol::ConfigResource::Type;
+
+absl::StatusOr<std::vector<ConfigEntry>> DescribeConfig(ClusterCore& core,
+                                                        const protocol::ConfigResource& resource) {
+  client::PublicCall call;
+  auto entries = core.admin().DescribeConfig(resource);
+  if (!entries.ok()) return WithoutErrorName(entries.status());
+  return FromModel(*std::move(entries));
+}
+
+absl::Status AlterConfig(ClusterCore& core, const protocol::ConfigResource& resource,
+                         const std::vector<ConfigChange>& changes,
+                         const AlterConfigOptions& options) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core.CheckOpen());
+  return WithoutErrorName(core.admin().AlterConfig(
+      protocol::IncrementalAlterConfigsRequest::Resource{resource, ToModel(changes)},
+      options.validate_only));
 }
 
 }  // namespace
@@ -137,11 +167,12 @@ void Cluster::Shutdown() {
 absl::StatusOr<Topic> Cluster::CreateTopic(std::string_view name, const TopicOptions& options) {
   client::PublicCall call;
   KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_ASSIGN_OR_RETURN(model::ConfigMap config, ConfigOf(options));
   protocol::CreateTopicsRequest::Topic request{.name = std::string(name),
                                                .partitions = options.partitions,
                                                .replication_factor = options.replication_factor,
                                                .assignment = {},
-                                               .config = ConfigOf(options)};
+                                               .config = std::move(config)};
   for (size_t p = 0; p < options.assignment.size(); ++p) {
     auto& replicas = request.assignment[model::PartitionId(static_cast<int32_t>(p))];
     for (const int32_t broker : options.assignment[p]) {
@@ -176,6 +207,15 @@ const std::string& Cluster::id() const { return core_->cluster_id(); }
 std::vector<int32_t> Cluster::broker_ids() const { return core_->broker_ids(); }
 Broker Cluster::broker(int32_t id) const { return Broker(core_, id); }
 absl::StatusOr<int32_t> Cluster::controller() const { return core_->controller(); }
+
+absl::StatusOr<std::vector<ConfigEntry>> Cluster::DescribeBrokerDefaults() const {
+  return DescribeConfig(*core_, {ResourceType::kBroker, ""});
+}
+
+absl::Status Cluster::AlterBrokerDefaults(const std::vector<ConfigChange>& changes,
+                                          const AlterConfigOptions& options) {
+  return AlterConfig(*core_, {ResourceType::kBroker, ""}, changes, options);
+}
 
 absl::Status Cluster::Kill(int32_t broker) {
   client::PublicCall call;
@@ -238,6 +278,32 @@ absl::Status Topic::ElectLeader(int32_t partition, Election election) {
                                         : protocol::ElectionType::kUnclean);
 }
 
+absl::StatusOr<std::vector<ConfigEntry>> Topic::DescribeConfig() const {
+  return kafkalite::DescribeConfig(*core_, {ResourceType::kTopic, name_});
+}
+
+absl::Status Topic::AlterConfig(const std::vector<ConfigChange>& changes,
+                                const AlterConfigOptions& options) {
+  return kafkalite::AlterConfig(*core_, {ResourceType::kTopic, name_}, changes, options);
+}
+
+absl::Status Topic::ReplaceConfig(const std::map<std::string, std::string>& config,
+                                  const AlterConfigOptions& options) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  return WithoutErrorName(core_->admin().AlterConfig(
+      protocol::AlterConfigsRequest::Resource{{ResourceType::kTopic, name_}, config},
+      options.validate_only));
+}
+
+absl::StatusOr<int64_t> Topic::DeleteRecords(int32_t partition, int64_t before_offset) {
+  client::PublicCall call;
+  KL_ASSIGN_OR_RETURN(const model::Offset low_watermark,
+                      core_->admin().DeleteRecords({name_, model::PartitionId(partition)},
+                                                   model::Offset(before_offset)));
+  return low_watermark.value();
+}
+
 std::string ToString(const TopicDescription& description) {
   const auto join = [](const std::vector<int32_t>& numbers) {
     std::string text;
@@ -271,6 +337,18 @@ absl::StatusOr<bool> Broker::is_controller() const {
   KL_RETURN_IF_ERROR(core_->state(id_).status());
   const auto server = core_->server(id_);
   return server != nullptr && server->is_controller();
+}
+
+absl::StatusOr<std::vector<ConfigEntry>> Broker::DescribeConfig() const {
+  KL_RETURN_IF_ERROR(core_->state(id_).status());
+  return kafkalite::DescribeConfig(*core_, {ResourceType::kBroker, std::to_string(id_)});
+}
+
+absl::Status Broker::AlterConfig(const std::vector<ConfigChange>& changes,
+                                 const AlterConfigOptions& options) {
+  KL_RETURN_IF_ERROR(core_->state(id_).status());
+  return kafkalite::AlterConfig(*core_, {ResourceType::kBroker, std::to_string(id_)}, changes,
+                                options);
 }
 
 absl::StatusOr<Replica> Broker::ReadReplica(std::string_view topic, int32_t partition) const {

@@ -30,6 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kafkalite/broker.h"
+#include "kafkalite/config.h"
 #include "kafkalite/topic.h"
 
 namespace kafkalite {
@@ -102,7 +103,7 @@ class Cluster {
   //   ALREADY_EXISTS      there is such a topic
   //   INVALID_ARGUMENT    an illegal or colliding name, partitions or replication factor below 1,
   //                       more than 100,000 partitions, a replication factor above the number of
-  //                       live brokers, a bad assignment
+  //                       live brokers, a bad assignment, a setting that is unknown or bad
   absl::StatusOr<Topic> CreateTopic(std::string_view name, const TopicOptions& options);
   // NOT_FOUND if there is none.
   absl::StatusOr<Topic> FindTopic(std::string_view name);
@@ -121,6 +122,13 @@ class Cluster {
   Broker broker(int32_t id) const;
   // The broker that is the controller now. UNAVAILABLE while none is.
   absl::StatusOr<int32_t> controller() const;
+
+  // What was set for all brokers while they ran, by name.
+  absl::StatusOr<std::vector<ConfigEntry>> DescribeBrokerDefaults() const;
+  // Changes what every broker has unless it has its own (Broker::AlterConfig), and so what topics
+  // have that set nothing themselves; as Topic::AlterConfig.
+  absl::Status AlterBrokerDefaults(const std::vector<ConfigChange>& changes,
+                                   const AlterConfigOptions& options = {});
 
   // NOT_FOUND for a broker that the cluster does not have, FAILED_PRECONDITION for one in a state
   // that does not allow it.

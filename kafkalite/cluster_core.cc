@@ -191,7 +191,7 @@ absl::StatusOr<std::shared_ptr<server::BrokerServer>> ClusterCore::StartServer(i
   KL_RETURN_IF_ERROR(made);
   KL_RETURN_IF_ERROR(CheckOpen());
   parts.server = server::BrokerServer::Start(
-      {*executor_, *network_, *transport_, *coordination_, parts.storage},
+      {*executor_, *network_, *transport_, *coordination_, parts.storage, runtime_->pool},
       {.id = model::BrokerId(broker),
        .cluster_id = cluster_id_,
        .session_timeout = options_.session_timeout,

@@ -63,12 +63,13 @@ TEST(ClusterTest, ShowsWhatWasConfigured) {
   auto cluster = StartCluster();
   auto topic = cluster->CreateTopic("t", {.min_insync_replicas = 1,
                                           .unclean_leader_election = true,
-                                          .retention = std::nullopt,
+                                          .retention = kForever,
                                           .retention_bytes = 1000});
   ASSERT_TRUE(topic.ok()) << topic.status();
   const auto description = topic->Describe();
   EXPECT_EQ(description->config,
-            (std::map<std::string, std::string>{{"retention.bytes", "1000"},
+            (std::map<std::string, std::string>{{"min.insync.replicas", "1"},
+                                                {"retention.bytes", "1000"},
                                                 {"retention.ms", "-1"},
                                                 {"unclean.leader.election.enable", "true"}}));
 }

@@ -1,5 +1,6 @@
 #include "kafkalite/client/admin.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kafkalite/base/status_macros.h"
@@ -13,6 +14,7 @@ using model::ErrorCode;
 namespace {
 
 constexpr base::Duration kPause = std::chrono::milliseconds(2);
+constexpr base::Duration kPatience = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -36,6 +38,21 @@ absl::Status Admin::TimedOut(std::string_view what) const {
       base::Cat(what, " within ", timeout.count(), " ms (call_timeout)"));
 }
 
+template <class Request, class Response>
+absl::StatusOr<Response> Admin::Ask(
+    model::BrokerId broker,
+    void (transport::ClientService::*method)(Request, transport::Reply<Response>),
+    const Request& request, base::Time deadline) {
+  base::Executor& executor = *client_->runtime().executor;
+  const auto channel = client_->Channel(broker);
+  // One that does not answer may be gone without anybody having noticed yet.
+  const base::Time patience = std::min(deadline, executor.clock().Now() + kPatience);
+  absl::StatusOr<Response> response = Await<Response>(
+      executor, patience, [&](auto reply) { ((*channel).*method)(request, std::move(reply)); });
+  KL_RETURN_IF_ERROR(client_->CheckOpen());
+  return response;
+}
+
 template <class Request, class Response, class Part>
 absl::Status Admin::AskController(
     void (transport::ClientService::*method)(Request, transport::Reply<Response>),
@@ -47,13 +64,7 @@ absl::Status Admin::AskController(
     KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
                         Metadata({.topics = std::vector<std::string>()}));
     if (metadata.controller != model::kNoBroker) {
-      const auto channel = client_->Channel(metadata.controller);
-      // A controller that does not answer may be gone without anybody having noticed yet.
-      const base::Time patience =
-          std::min(deadline, executor.clock().Now() + base::Duration(std::chrono::seconds(10)));
-      absl::StatusOr<Response> response = Await<Response>(
-          executor, patience, [&](auto reply) { ((*channel).*method)(request, std::move(reply)); });
-      KL_RETURN_IF_ERROR(client_->CheckOpen());
+      const absl::StatusOr<Response> response = Ask(metadata.controller, method, request, deadline);
       if (response.ok()) {
         const Part& part = ((*response).*parts).front();
         if (part.error != ErrorCode::kNotController) {
@@ -92,6 +103,111 @@ absl::Status Admin::ElectLeader(const model::TopicPartition& tp, protocol::Elect
   return AskController(&transport::ClientService::ElectLeaders,
                        &protocol::ElectLeadersResponse::partitions,
                        protocol::ElectLeadersRequest{.type = type, .partitions = {tp}});
+}
+
+// --- Settings -----------------------------------------------------------------------------------
+
+absl::Status Admin::AlterConfig(protocol::AlterConfigsRequest::Resource resource,
+                                bool validate_only) {
+  return AskController(&transport::ClientService::AlterConfigs,
+                       &protocol::AlterConfigsResponse::results,
+                       protocol::AlterConfigsRequest{.resources = {std::move(resource)},
+                                                     .validate_only = validate_only});
+}
+
+absl::Status Admin::AlterConfig(protocol::IncrementalAlterConfigsRequest::Resource resource,
+                                bool validate_only) {
+  return AskController(&transport::ClientService::IncrementalAlterConfigs,
+                       &protocol::AlterConfigsResponse::results,
+                       protocol::IncrementalAlterConfigsRequest{.resources = {std::move(resource)},
+                                                                .validate_only = validate_only});
+}
+
+absl::StatusOr<std::vector<model::ConfigEntry>> Admin::DescribeConfig(
+    protocol::ConfigResource resource) {
+  KL_RETURN_IF_ERROR(client_->CheckOpen());
+  base::Executor& executor = *client_->runtime().executor;
+  const base::Time deadline = executor.clock().Now() + client_->runtime().call_timeout;
+  const bool one_broker =
+      resource.type == protocol::ConfigResource::Type::kBroker && !resource.name.empty();
+  const protocol::DescribeConfigsRequest request{.resources = {{resource, std::nullopt}},
+                                                 .include_synonyms = true,
+                                                 .include_documentation = true};
+  while (executor.clock().Now() < deadline) {
+    KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
+                        Metadata({.topics = std::vector<std::string>()}));
+    std::vector<model::BrokerId> brokers = metadata.brokers;
+    if (one_broker) {
+      std::erase_if(
+          brokers, [&](model::BrokerId id) { return std::to_string(id.value()) != resource.name; });
+      if (brokers.empty()) {
+        return absl::UnavailableError(
+            base::ToAbsl(base::Cat("broker ", resource.name, " does not run")));
+      }
+    }
+    for (const model::BrokerId broker : brokers) {
+      auto response = Ask(broker, &transport::ClientService::DescribeConfigs, request, deadline);
+      if (!response.ok() && absl::IsFailedPrecondition(response.status())) {
+        return response.status();
+      }
+      if (!response.ok()) continue;
+      auto& result = response->results.front();
+      KL_RETURN_IF_ERROR(model::ToStatus(result.error, result.message));
+      return std::move(result.entries);
+    }
+    KL_RETURN_IF_ERROR(Sleep(executor, kPause));
+  }
+  return TimedOut("no broker answered");
+}
+
+// --- Records ------------------------------------------------------------------------------------
+
+absl::StatusOr<model::BrokerId> Admin::LeaderOf(const model::TopicPartition& tp) {
+  KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
+                      Metadata({.topics = std::vector<std::string>{tp.topic}}));
+  const auto& topic = metadata.topics.front();
+  const auto number = static_cast<size_t>(tp.partition.value());
+  if (topic.error == ErrorCode::kInvalidTopic) return model::ValidateTopicName(tp.topic);
+  if (topic.error != ErrorCode::kNone) {
+    return absl::NotFoundError(base::ToAbsl(base::Cat("Topic '", tp.topic, "' does not exist.")));
+  }
+  if (tp.partition < model::PartitionId(0) || number >= topic.partitions.size()) {
+    return absl::NotFoundError(
+        base::ToAbsl(base::Cat("topic '", tp.topic, "' has no partition ", tp.partition.value(),
+                               ", it has ", topic.partitions.size())));
+  }
+  return topic.partitions[number].leader;
+}
+
+absl::StatusOr<model::Offset> Admin::DeleteRecords(const model::TopicPartition& tp,
+                                                   model::Offset before) {
+  KL_RETURN_IF_ERROR(client_->CheckOpen());
+  base::Executor& executor = *client_->runtime().executor;
+  const base::Time deadline = executor.clock().Now() + client_->runtime().call_timeout;
+  const protocol::DeleteRecordsRequest request{.partitions = {{tp, before}}};
+  std::string last = "the partition had no leader";
+  while (executor.clock().Now() < deadline) {
+    KL_ASSIGN_OR_RETURN(const model::BrokerId leader, LeaderOf(tp));
+    if (leader != model::kNoBroker) {
+      const auto response =
+          Ask(leader, &transport::ClientService::DeleteRecords, request, deadline);
+      if (response.ok()) {
+        const auto& part = response->partitions.front();
+        if (part.error == ErrorCode::kNone) return part.low_watermark;
+        const absl::Status error = model::ToStatus(part.error, part.message);
+        if (!model::IsRetriable(part.error) || part.error == ErrorCode::kRequestTimedOut) {
+          return error;
+        }
+        last = std::string(error.message());
+      } else if (absl::IsFailedPrecondition(response.status())) {
+        return response.status();
+      } else {
+        last = "the leader did not answer";
+      }
+    }
+    KL_RETURN_IF_ERROR(Sleep(executor, kPause));
+  }
+  return TimedOut(last);
 }
 
 }  // namespace kafkalite::client

@@ -1,7 +1,7 @@
 // File: admin.h
 //
-// The verbs on topics: finds the controller, asks it, and asks again while leadership of the
-// cluster changes. Blocking. Thread safety: any thread.
+// The verbs on topics and settings: finds the controller, asks it, and asks again while leadership
+// of the cluster changes. Blocking. Thread safety: any thread.
 
 #ifndef KAFKALITE_CLIENT_ADMIN_H_
 #define KAFKALITE_CLIENT_ADMIN_H_
@@ -9,10 +9,14 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kafkalite/client/cluster_client.h"
+#include "kafkalite/protocol/configs.h"
+#include "kafkalite/protocol/delete_records.h"
 #include "kafkalite/protocol/metadata.h"
 #include "kafkalite/protocol/topics.h"
 
@@ -26,6 +30,14 @@ class Admin {
   absl::Status DeleteTopic(std::string topic);
   absl::Status CreatePartitions(protocol::CreatePartitionsRequest::Topic topic);
   absl::Status ElectLeader(const model::TopicPartition& tp, protocol::ElectionType type);
+  // From any broker, or from the one that is named. UNAVAILABLE if that one does not run.
+  absl::StatusOr<std::vector<model::ConfigEntry>> DescribeConfig(protocol::ConfigResource resource);
+  absl::Status AlterConfig(protocol::AlterConfigsRequest::Resource resource, bool validate_only);
+  absl::Status AlterConfig(protocol::IncrementalAlterConfigsRequest::Resource resource,
+                           bool validate_only);
+  // The new low watermark. Asks the partition's leader.
+  absl::StatusOr<model::Offset> DeleteRecords(const model::TopicPartition& tp,
+                                              model::Offset before);
   absl::StatusOr<protocol::MetadataResponse> Metadata(protocol::MetadataRequest request);
 
  private:
@@ -34,6 +46,15 @@ class Admin {
   absl::Status AskController(void (transport::ClientService::*method)(Request,
                                                                       transport::Reply<Response>),
                              std::vector<Part> Response::*parts, const Request& request);
+
+  // Who leads the partition; kNoBroker: nobody does now.
+  absl::StatusOr<model::BrokerId> LeaderOf(const model::TopicPartition& tp);
+  // One call of one broker, within the deadline. DEADLINE_EXCEEDED and UNAVAILABLE: no answer came.
+  template <class Request, class Response>
+  absl::StatusOr<Response> Ask(model::BrokerId broker,
+                               void (transport::ClientService::*method)(Request,
+                                                                        transport::Reply<Response>),
+                               const Request& request, base::Time deadline);
 
   absl::Status TimedOut(std::string_view what) const;
 

@@ -32,9 +32,7 @@ absl::StatusOr<std::shared_ptr<const TopicMetadata>> ReadTopic(
   }
   auto metadata = std::make_shared<TopicMetadata>();
   metadata->name = name;
-  if (const auto config = model::ParseTopicConfig(topic.overrides); config.ok()) {
-    metadata->max_message_bytes = config->max_message_bytes;
-  }
+  metadata->max_message_bytes = topic.max_message_bytes;
   for (const protocol::MetadataResponse::Partition& partition : topic.partitions) {
     metadata->partitions.push_back(
         {.leader = partition.leader, .leader_epoch = partition.leader_epoch});

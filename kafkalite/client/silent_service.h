@@ -27,6 +27,14 @@ class SilentService : public transport::ClientService {
                         transport::Reply<protocol::CreatePartitionsResponse>) override {}
   void ElectLeaders(protocol::ElectLeadersRequest,
                     transport::Reply<protocol::ElectLeadersResponse>) override {}
+  void DescribeConfigs(protocol::DescribeConfigsRequest,
+                       transport::Reply<protocol::DescribeConfigsResponse>) override {}
+  void AlterConfigs(protocol::AlterConfigsRequest,
+                    transport::Reply<protocol::AlterConfigsResponse>) override {}
+  void IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest,
+                               transport::Reply<protocol::AlterConfigsResponse>) override {}
+  void DeleteRecords(protocol::DeleteRecordsRequest,
+                     transport::Reply<protocol::DeleteRecordsResponse>) override {}
 };
 
 }  // namespace kafkalite::client

@@ -15,10 +15,6 @@ using model::TopicPartition;
 
 namespace {
 
-bool Unreachable(Code code) {
-  return code == Code::kConnectionLoss || code == Code::kSessionExpired;
-}
-
 std::optional<BrokerId> ParseBrokerId(const std::string& name) {
   int32_t id = -1;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
@@ -29,21 +25,16 @@ std::optional<BrokerId> ParseBrokerId(const std::string& name) {
 }  // namespace
 
 ClusterReader::ClusterReader(std::shared_ptr<base::Strand> strand,
-                             std::shared_ptr<coordination::Session> session, ClusterView& view,
-                             base::Task changed)
+                             std::shared_ptr<coordination::Session> session, base::Clock& clock,
+                             Options options, ClusterView& view, base::Task changed)
     : strand_(std::move(strand)),
       session_(std::move(session)),
+      clock_(clock),
+      options_(std::move(options)),
       view_(view),
-      changed_(std::move(changed)) {}
-
-template <class F>
-auto ClusterReader::InStrand(F f) {
-  return [weak = weak_from_this(), strand = strand_, f = std::move(f)](auto... result) mutable {
-    strand->Run([weak, f, ... result = std::move(result)]() mutable {
-      const auto self = weak.lock();
-      if (self != nullptr && !self->stopped_) f(*self, result...);
-    });
-  };
+      changed_(std::move(changed)) {
+  view_.topic_defaults = model::DefaultTopicConfig(
+      {.dynamic_broker = {}, .dynamic_default = {}, .static_broker = options_.static_config});
 }
 
 coordination::Watch ClusterReader::WatchFor(void (*mark)(Dirty&, const std::string&),
@@ -65,6 +56,8 @@ void ClusterReader::Read(absl::AnyInvocable<void(bool)> done) {
   Begin();
   Dirty dirty = std::exchange(dirty_, {});
   if (dirty.brokers) ReadBrokers();
+  if (dirty.config_changes) ReadConfigChanges();
+  if (dirty.broker_configs) ReadBrokerConfigs();
   if (dirty.topics) ReadTopics();
   for (const std::string& topic : dirty.topic) ReadTopic(topic);
   for (const std::string& topic : dirty.config) ReadConfig(topic);
@@ -183,7 +176,6 @@ void ClusterReader::OnTopic(const std::string& topic, const GetResult& result) {
   if (result.code != Code::kOk) return;  // deleted: whoever did it has taken it off the view
   const auto assignment = coordination::TopicAssignment::Parse(paths::Topic(topic), result.data);
   if (!assignment.ok()) return;
-  // Read again only when its own watch says so: a node that is read twice has two watches.
   if (!view_.topics.contains(topic)) ReadConfig(topic);
   TopicView& view = view_.topics[topic];
   view.creation_id = result.stat.creation_id;
@@ -198,36 +190,6 @@ void ClusterReader::OnTopic(const std::string& topic, const GetResult& result) {
     }
     if (is_new) ReadState({topic, number});
   }
-}
-
-void ClusterReader::ReadConfig(const std::string& topic) {
-  Begin();
-  session_->Get(
-      paths::TopicConfig(topic),
-      WatchFor([](Dirty& dirty, const std::string& name) { dirty.config.insert(name); }, topic),
-      InStrand([topic](ClusterReader& self, const GetResult& result) {
-        self.OnConfig(topic, result);
-        self.End();
-      }));
-}
-
-void ClusterReader::OnConfig(const std::string& topic, const GetResult& result) {
-  if (Unreachable(result.code)) {
-    dirty_.config.insert(topic);
-    ok_ = false;
-    return;
-  }
-  const auto found = view_.topics.find(topic);
-  if (result.code != Code::kOk || found == view_.topics.end()) return;
-  const auto node = coordination::ConfigNode::Parse(paths::TopicConfig(topic), result.data);
-  if (!node.ok()) return;
-  const auto config = model::ParseTopicConfig(node->config);
-  if (!config.ok()) return;  // somebody else's keys: the settings stay as they were
-  TopicView& view = found->second;
-  view.overrides = node->config;
-  if (view.config == *config) return;
-  view.config = *config;
-  for (auto& [number, partition] : view.partitions) view_.Touch({topic, number}, partition);
 }
 
 void ClusterReader::ReadState(const TopicPartition& tp) {

@@ -41,14 +41,26 @@ struct PartitionView {
 struct TopicView {
   int64_t creation_id = 0;
   int32_t assignment_version = -1;
-  model::ConfigMap overrides;
-  model::TopicConfig config;
+  model::ConfigMap overrides;   // its own settings
+  int32_t config_version = -1;  // of their node; -1: there is none
+  model::TopicConfig config;    // in force at the controller's broker
   std::map<model::PartitionId, PartitionView> partitions;
+};
+
+// What was set for one broker, or for all, at run time.
+struct BrokerConfigView {
+  model::ConfigMap config;
+  int32_t version = -1;  // of its node
 };
 
 struct ClusterView {
   std::map<model::BrokerId, BrokerView> brokers;  // those that live
   std::map<std::string, TopicView> topics;
+  // By the names of their nodes: a broker's number, or paths::kBrokerConfigDefault.
+  std::map<std::string, BrokerConfigView> broker_configs;
+  uint64_t broker_configs_revision = 0;  // when brokers last had news of them
+  // What topics have that set nothing themselves, at the controller's broker.
+  model::TopicConfig topic_defaults;
   // The topics that are being deleted, and the revision that told the brokers.
   std::map<std::string, uint64_t> deletions;
   // Counts the news that brokers have to hear of.
@@ -65,6 +77,11 @@ struct ClusterView {
     partition.revision = ++revision;
     news.emplace(revision, tp);
     unplanned.insert(tp);
+  }
+  // What is set in the node of this name; nothing if there is none.
+  BrokerConfigView BrokerConfigOf(const std::string& name) const {
+    const auto found = broker_configs.find(name);
+    return found == broker_configs.end() ? BrokerConfigView() : found->second;
   }
   void TouchIfKnown(const model::TopicPartition& tp) {
     const auto topic = topics.find(tp.topic);

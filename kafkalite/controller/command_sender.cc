@@ -55,7 +55,8 @@ bool CommandSender::AcknowledgedByAll(uint64_t revision) const {
   return true;
 }
 
-transport::ClusterStateUpdate CommandSender::MakeUpdate(const Receiver& receiver) const {
+transport::ClusterStateUpdate CommandSender::MakeUpdate(BrokerId broker,
+                                                        const Receiver& receiver) const {
   transport::ClusterStateUpdate update;
   update.controller = host_->self();
   update.controller_epoch = epoch_;
@@ -64,6 +65,11 @@ transport::ClusterStateUpdate CommandSender::MakeUpdate(const Receiver& receiver
   for (const auto& [id, broker] : view_.brokers) update.live_brokers.push_back(id);
   for (const auto& [name, deleted_at] : view_.deletions) {
     if (update.full || deleted_at > receiver.acknowledged) update.deleted_topics.push_back(name);
+  }
+  if (update.full || view_.broker_configs_revision > receiver.acknowledged) {
+    update.settings = transport::BrokerSettings{
+        .own = view_.BrokerConfigOf(std::to_string(broker.value())).config,
+        .defaulted = view_.BrokerConfigOf(coordination::paths::kBrokerConfigDefault).config};
   }
   auto news = update.full ? view_.news.begin() : view_.news.upper_bound(receiver.acknowledged);
   for (; news != view_.news.end(); ++news) {
@@ -80,7 +86,6 @@ transport::ClusterStateUpdate CommandSender::MakeUpdate(const Receiver& receiver
                                  .isr = partition.state->isr,
                                  .log_ids = partition.state->log_ids,
                                  .state_version = partition.version,
-                                 .config = topic.config,
                                  .overrides = topic.overrides});
   }
   return update;
@@ -91,7 +96,7 @@ void CommandSender::Send(BrokerId broker, Receiver& receiver) {
   const uint64_t number = ++receiver.number;
   RetryLater(broker, number, kAnswerTimeout);
   host_->Peer(broker)->UpdateClusterState(
-      MakeUpdate(receiver),
+      MakeUpdate(broker, receiver),
       [weak = weak_from_this(), strand = strand_, broker, number,
        revision = view_.revision](absl::StatusOr<transport::ClusterStateAck> answer) mutable {
         strand->Run([weak, broker, number, revision, answer = std::move(answer)]() mutable {

@@ -49,7 +49,7 @@ class CommandSender : public std::enable_shared_from_this<CommandSender> {
   };
 
   void Send(model::BrokerId broker, Receiver& receiver);
-  transport::ClusterStateUpdate MakeUpdate(const Receiver& receiver) const;
+  transport::ClusterStateUpdate MakeUpdate(model::BrokerId broker, const Receiver& receiver) const;
   void OnAnswer(model::BrokerId broker, uint64_t number, uint64_t revision,
                 absl::StatusOr<transport::ClusterStateAck>& answer);
   void RetryLater(model::BrokerId broker, uint64_t number, base::Duration pause);

@@ -18,8 +18,10 @@ constexpr base::Duration kPause = std::chrono::milliseconds(50);
 
 }  // namespace
 
-Controller::Controller(std::shared_ptr<ControllerHost> host)
-    : host_(std::move(host)), strand_(host_->executor()) {}
+Controller::Controller(std::shared_ptr<ControllerHost> host, model::ConfigMap static_config)
+    : host_(std::move(host)),
+      static_config_(std::move(static_config)),
+      strand_(host_->executor()) {}
 
 template <class F>
 auto Controller::OnAnswer(F f) {
@@ -143,7 +145,8 @@ void Controller::RunOver(const GetResult& epoch) {
       }));
 }
 
-void Controller::Win(const TermOptions& options) {
+void Controller::Win(TermOptions options) {
+  options.static_config = static_config_;
   std::weak_ptr<Controller> weak = weak_from_this();
   auto term = std::make_shared<Term>(host_, session_, options, [weak] {
     const auto self = weak.lock();

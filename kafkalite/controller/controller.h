@@ -22,7 +22,8 @@ namespace kafkalite::controller {
 
 class Controller : public std::enable_shared_from_this<Controller> {
  public:
-  explicit Controller(std::shared_ptr<ControllerHost> host);
+  // `static_config`: the broker's settings, as it was started.
+  explicit Controller(std::shared_ptr<ControllerHost> host, model::ConfigMap static_config = {});
 
   // The broker is registered under this session: be a candidate. Ends an earlier candidacy.
   void Start(std::shared_ptr<coordination::Session> session);
@@ -41,11 +42,12 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void LookForController() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void Run() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void RunOver(const coordination::GetResult& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  void Win(const TermOptions& options) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Win(TermOptions options) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void LookLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void EndTerm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   const std::shared_ptr<ControllerHost> host_;
+  const model::ConfigMap static_config_;
   base::Strand strand_;
   // Counts candidacies: answers to an earlier one do not count.
   uint64_t candidacy_ ABSL_GUARDED_BY(strand_) = 0;

@@ -29,9 +29,12 @@ Term::Term(std::shared_ptr<ControllerHost> host, std::shared_ptr<coordination::S
 void Term::Start() {
   InStrand([](Term& self) {
     const std::weak_ptr<Term> weak = self.weak_from_this();
-    self.reader_ = std::make_shared<ClusterReader>(self.strand_, self.session_, self.view_, [weak] {
-      if (auto term = weak.lock()) term->Kick();
-    });
+    self.reader_ = std::make_shared<ClusterReader>(
+        self.strand_, self.session_, self.host_->executor().clock(),
+        ClusterReader::Options{self.host_->self(), self.options_.static_config}, self.view_,
+        [weak] {
+          if (auto term = weak.lock()) term->Kick();
+        });
     self.sender_ =
         std::make_shared<CommandSender>(self.strand_, self.host_, self.view_, self.options_.epoch,
                                         [weak](CommandSender::Outcome outcome) {
@@ -46,6 +49,7 @@ void Term::Start() {
                                         });
     Dirty& dirty = self.reader_->dirty();
     dirty.brokers = dirty.topics = dirty.deletions = dirty.isr_changes = true;
+    dirty.config_changes = dirty.broker_configs = true;
     self.Kick();
   });
 }

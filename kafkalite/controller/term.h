@@ -28,6 +28,7 @@
 #include "kafkalite/controller/controller_host.h"
 #include "kafkalite/controller/plan.h"
 #include "kafkalite/coordination/coordination.h"
+#include "kafkalite/protocol/configs.h"
 #include "kafkalite/protocol/topics.h"
 #include "kafkalite/transport/reply.h"
 
@@ -35,7 +36,8 @@ namespace kafkalite::controller {
 
 struct TermOptions {
   model::ControllerEpoch epoch;
-  int32_t epoch_version = 0;  // of the node /controller_epoch: what every write checks
+  int32_t epoch_version = 0;            // of the node /controller_epoch: what every write checks
+  model::ConfigMap static_config = {};  // of this broker
 };
 
 class Term : public std::enable_shared_from_this<Term> {
@@ -56,6 +58,10 @@ class Term : public std::enable_shared_from_this<Term> {
                         transport::Reply<protocol::CreatePartitionsResponse> reply);
   void ElectLeaders(protocol::ElectLeadersRequest request,
                     transport::Reply<protocol::ElectLeadersResponse> reply);
+  void AlterConfigs(protocol::AlterConfigsRequest request,
+                    transport::Reply<protocol::AlterConfigsResponse> reply);
+  void IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest request,
+                               transport::Reply<protocol::AlterConfigsResponse> reply);
 
  private:
   using Result = protocol::TopicResult;
@@ -109,6 +115,25 @@ class Term : public std::enable_shared_from_this<Term> {
                      ResultCallback callback);
   void Elect(const model::TopicPartition& tp, protocol::ElectionType type, base::Duration timeout,
              ResultCallback callback);
+  // What is set, as it is to be, from what it is.
+  using ConfigEdit = std::function<absl::StatusOr<model::ConfigMap>(const model::ConfigMap&)>;
+  struct Alteration {
+    protocol::ConfigResource resource;
+    ConfigEdit edit;
+    bool validate_only = false;
+    base::Duration timeout{};
+  };
+  void Alter(std::vector<Alteration> alterations,
+             transport::Reply<protocol::AlterConfigsResponse> reply);
+  void AlterConfig(const Alteration& alteration, ResultCallback callback);
+  // A resource's settings in the tree and in the view.
+  struct ConfigNodeView {
+    std::string path;
+    std::string entity_path;
+    model::ConfigMap config;
+    int32_t version = -1;
+  };
+  absl::StatusOr<ConfigNodeView> FindConfig(const protocol::ConfigResource& resource) const;
   struct Change {
     std::vector<coordination::Operation> operations;
     std::function<void()> look;  // marks as dirty what it changes

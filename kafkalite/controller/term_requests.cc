@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kafkalite/base/strings.h"
+#include "kafkalite/controller/collector.h"
 #include "kafkalite/controller/term.h"
 
 namespace kafkalite::controller {
@@ -19,34 +20,6 @@ using model::PartitionId;
 namespace paths = coordination::paths;
 
 namespace {
-
-// Collects the results of a request's parts, in its order, and answers when all are there.
-template <class Response, class Part>
-class Collector {
- public:
-  Collector(std::vector<Part> parts, std::vector<Part> Response::*field,
-            transport::Reply<Response> reply)
-      : parts_(std::move(parts)), field_(field), left_(parts_.size()), reply_(std::move(reply)) {
-    if (left_ == 0) Answer();
-  }
-  void Set(size_t i, ErrorCode error, std::string message) {
-    parts_[i].error = error;
-    parts_[i].message = std::move(message);
-    if (--left_ == 0) Answer();
-  }
-
- private:
-  void Answer() {
-    Response response;
-    response.*field_ = std::move(parts_);
-    reply_(std::move(response));
-  }
-
-  std::vector<Part> parts_;
-  std::vector<Part> Response::*field_;
-  size_t left_;
-  transport::Reply<Response> reply_;
-};
 
 absl::Status ValidateReplicas(const std::vector<BrokerId>& replicas, PartitionId partition,
                               const std::vector<BrokerId>& live, size_t size) {
@@ -203,9 +176,8 @@ void Term::CreateTopic(const protocol::CreateTopicsRequest::Topic& topic, base::
     return callback(ErrorCode::kInvalidTopic,
                     Cat("Topic '", topic.name, "' collides with existing topics: ", *collides));
   }
-  const auto config = model::ParseTopicConfig(topic.config);
-  if (!config.ok()) {
-    return callback(ErrorCode::kInvalidConfig, std::string(config.status().message()));
+  if (const absl::Status valid = model::ValidateTopicConfig(topic.config); !valid.ok()) {
+    return callback(ErrorCode::kInvalidConfig, std::string(valid.message()));
   }
   const auto assignment = AssignmentFor(topic);
   if (!assignment.ok()) {

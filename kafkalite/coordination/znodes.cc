@@ -19,7 +19,7 @@ namespace paths {
 const std::vector<std::string>& Persistent() {
   static const auto* const all = new std::vector<std::string>{
       "/consumers",   kBrokers,      kBrokerIds,        kTopics,         kBrokerSequence,
-      "/config",      kTopicConfigs, "/config/clients", "/config/users", "/config/brokers",
+      "/config",      kTopicConfigs, "/config/clients", "/config/users", kBrokerConfigs,
       kConfigChanges, "/admin",      kDeleteTopics,     kIsrChanges,     kLogDirEvents,
       "/cluster",     "/kafkalite",  kIncarnations};
   return *all;
@@ -37,9 +37,7 @@ std::string PartitionState(const model::TopicPartition& partition) {
   return base::Cat(Partition(partition), "/state");
 }
 std::string TopicConfig(std::string_view topic) { return base::Cat(kTopicConfigs, "/", topic); }
-std::string BrokerConfig(model::BrokerId broker) {
-  return base::Cat("/config/brokers/", broker.value());
-}
+std::string BrokerConfig(std::string_view broker) { return base::Cat(kBrokerConfigs, "/", broker); }
 std::string DeleteTopic(std::string_view topic) { return base::Cat(kDeleteTopics, "/", topic); }
 std::string Incarnation(model::BrokerId broker) {
   return base::Cat(kIncarnations, "/", broker.value());

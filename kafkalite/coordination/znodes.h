@@ -40,6 +40,9 @@ inline constexpr char kTopics[] = "/brokers/topics";
 inline constexpr char kController[] = "/controller";
 inline constexpr char kControllerEpoch[] = "/controller_epoch";
 inline constexpr char kTopicConfigs[] = "/config/topics";
+inline constexpr char kBrokerConfigs[] = "/config/brokers";
+// What every broker has unless it has its own (KIP-226).
+inline constexpr char kBrokerConfigDefault[] = "<default>";
 inline constexpr char kConfigChanges[] = "/config/changes";
 inline constexpr char kDeleteTopics[] = "/admin/delete_topics";
 inline constexpr char kPreferredReplicaElection[] = "/admin/preferred_replica_election";
@@ -64,7 +67,8 @@ std::string Partitions(std::string_view topic);
 std::string Partition(const model::TopicPartition& partition);
 std::string PartitionState(const model::TopicPartition& partition);
 std::string TopicConfig(std::string_view topic);
-std::string BrokerConfig(model::BrokerId broker);
+// Of a broker's number, or of kBrokerConfigDefault.
+std::string BrokerConfig(std::string_view broker);
 std::string DeleteTopic(std::string_view topic);
 // A persistent node whose data version is the broker's incarnation: the commit that registers a
 // broker also sets it, so that a check of its version notices a bounce (Check of the registration
@@ -144,7 +148,7 @@ struct ConfigNode {
 // /config/changes/config_change_NNNNNNNNNN. Version 1, which names type and entity apart, is read
 // too.
 struct ConfigChange {
-  std::string entity_path;  // "topics/T"
+  std::string entity_path;  // "topics/T", "brokers/N", "brokers/<default>"
 
   std::string Format() const;
   static absl::StatusOr<ConfigChange> Parse(std::string_view path, std::string_view data);

@@ -44,7 +44,7 @@ TEST(PathsTest, AreKafkas) {
   EXPECT_EQ(paths::Partition(partition), "/brokers/topics/t/partitions/3");
   EXPECT_EQ(paths::PartitionState(partition), "/brokers/topics/t/partitions/3/state");
   EXPECT_EQ(paths::TopicConfig("t"), "/config/topics/t");
-  EXPECT_EQ(paths::BrokerConfig(BrokerId(2)), "/config/brokers/2");
+  EXPECT_EQ(paths::BrokerConfig("2"), "/config/brokers/2");
   EXPECT_EQ(paths::DeleteTopic("t"), "/admin/delete_topics/t");
   EXPECT_EQ(paths::Incarnation(BrokerId(2)), "/kafkalite/incarnations/2");
 }

@@ -32,23 +32,6 @@ TEST(TopicNameTest, DotAndUnderscoreCollide) {
   EXPECT_FALSE(TopicNamesCollide("a.b", "a_bc"));
 }
 
-TEST(TopicConfigTest, ParsesOverridesAndNamesWhatIsWrong) {
-  const auto config = ParseTopicConfig({{"min.insync.replicas", "2"},
-                                        {"retention.ms", "-1"},
-                                        {"unclean.leader.election.enable", "true"}});
-  ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->min_insync_replicas, 2);
-  EXPECT_EQ(config->retention_ms, -1);
-  EXPECT_TRUE(config->unclean_leader_election);
-  EXPECT_EQ(ParseTopicConfig({{"retention.sm", "1"}}).status().message(),
-            "Unknown topic config name: retention.sm");
-  EXPECT_EQ(ParseTopicConfig({{"min.insync.replicas", "0"}}).status().message(),
-            "Invalid value 0 for configuration min.insync.replicas: Value must be at least 1");
-  EXPECT_FALSE(ParseTopicConfig({{"retention.bytes", "12k"}}).ok());
-  EXPECT_FALSE(ParseTopicConfig({{"max.message.bytes", "99999999999"}}).ok());
-  EXPECT_FALSE(ParseTopicConfig({{"unclean.leader.election.enable", "yes"}}).ok());
-}
-
 TEST(ErrorCodeTest, StatusesNameTheError) {
   EXPECT_TRUE(ToStatus(ErrorCode::kNone, "").ok());
   const absl::Status status = ToStatus(ErrorCode::kNotEnoughReplicas, "1 of 2");

@@ -32,6 +32,7 @@ struct MetadataResponse {
     std::string name;
     std::vector<Partition> partitions;  // by number
     model::ConfigMap overrides;         // what was configured for this topic
+    int32_t max_message_bytes = model::TopicConfig().max_message_bytes;  // in force
   };
   std::vector<model::BrokerId> brokers;  // sorted
   model::BrokerId controller = model::kNoBroker;

@@ -32,6 +32,7 @@ struct ProduceResponse {
     model::TopicPartition tp;
     model::ErrorCode error = model::ErrorCode::kNone;
     model::Offset base_offset{-1};
+    int64_t log_append_time_ms = -1;  // -1: the timestamps are the producer's
     model::Offset log_start_offset{-1};
     std::string message;  // on an error: why, for people; may be empty
   };

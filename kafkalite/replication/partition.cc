@@ -1,6 +1,6 @@
-// What both roles share: what the controller says, time. The rest is beside
-// it: partition_open.cc, partition_append.cc, _followers.cc and _isr.cc (leader), _read.cc
-// (clients), _fetch.cc (follower).
+// What both roles share: what the controller says, time. The rest is beside it: partition_open.cc,
+// partition_append.cc, _followers.cc, _isr.cc and _delete.cc (leader), _read.cc (clients),
+// _fetch.cc (follower).
 
 #include "kafkalite/replication/partition.h"
 
@@ -27,6 +27,7 @@ void Partition::CarryOut(Effects& effects) {
     CompleteAppends();
     WakeReaders(/*all=*/false);
   }
+  if (!waiting_deletions_.empty()) CompleteDeletions();
 }
 
 void Partition::OnProgress() {
@@ -53,8 +54,7 @@ void Partition::DoApply(transport::PartitionUpdate update) {
   Effects effects;
   const auto transition = core_.Apply(update, Now(), effects);
   if (transition == ReplicaCore::Transition::kStale) return;
-  config_ = update.config;
-  log_->Configure(config_);
+  DoConfigure(update.config);
   controller_epoch_ = update.controller_epoch;
   SaveEpochs();  // a new leader has begun one
   switch (transition) {
@@ -89,12 +89,26 @@ void Partition::DoApply(transport::PartitionUpdate update) {
   CarryOut(effects);
 }
 
+void Partition::Configure(model::TopicConfig config, std::shared_ptr<void> until_applied) {
+  strand_.Run([self = shared_from_this(), config, until_applied = std::move(until_applied)] {
+    self->strand_.AssertInside();
+    if (self->log_ != nullptr) self->DoConfigure(config);
+  });
+}
+
+void Partition::DoConfigure(model::TopicConfig config) {
+  config_ = config;
+  core_.SetMinInsyncReplicas(config_.min_insync_replicas);
+  log_->Configure(config_);
+}
+
 void Partition::StopLeading() {
   for (WaitingAppends* waiting : {&waiting_for_isr_, &waiting_for_leader_}) {
     for (WaitingAppend& append : waiting->TakeAll()) {
       append.callback({.error = ErrorCode::kNotLeaderOrFollower});
     }
   }
+  EndDeletions(ErrorCode::kNotLeaderOrFollower, base::Time::max());
   auto fetches = std::exchange(waiting_fetches_, {});
   for (auto& [replica, fetch] : fetches) {
     fetch.reply(EmptyResponse(ErrorCode::kNotLeaderOrFollower));
@@ -147,6 +161,7 @@ void Partition::ExpireWaits(base::Time now) {
       callback({.error = ErrorCode::kRequestTimedOut});
     }
   }
+  EndDeletions(ErrorCode::kRequestTimedOut, now);
   for (auto it = waiting_fetches_.begin(); it != waiting_fetches_.end();) {
     if (it->second.deadline > now) {
       ++it;
@@ -198,6 +213,8 @@ void Partition::Close(base::Task closed) {
     // What waits is destroyed unanswered: its callers see a broken connection.
     const auto for_isr = self->waiting_for_isr_.TakeAll();
     const auto for_leader = self->waiting_for_leader_.TakeAll();
+    const auto incoming = std::exchange(self->incoming_, {});
+    const auto deletions = std::exchange(self->waiting_deletions_, {});
     const auto fetches = std::exchange(self->waiting_fetches_, {});
     if (self->log_ != nullptr) {
       self->WakeReaders(/*all=*/true);

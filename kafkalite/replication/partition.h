@@ -20,6 +20,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "kafkalite/base/buffer.h"
 #include "kafkalite/base/strand.h"
 #include "kafkalite/coordination/coordination.h"
 #include "kafkalite/coordination/znodes.h"
@@ -40,6 +41,8 @@ class PartitionHost {
   // Runs the task later, not while the broker is paused, not after it stopped.
   virtual void After(base::Duration delay, base::Task task) = 0;
   virtual model::BrokerId self() const = 0;
+  // For batches that a leader packs anew. It outlives the host.
+  virtual base::BufferPool& pool() = 0;
   virtual model::Incarnation incarnation() const = 0;
   virtual std::shared_ptr<transport::PeerService> Peer(model::BrokerId broker) = 0;
   // The present session; null while there is none.
@@ -75,6 +78,13 @@ struct OffsetResult {
   model::Offset offset{-1};
 };
 
+struct DeleteResult {
+  model::ErrorCode error = model::ErrorCode::kNone;
+  model::Offset low_watermark{-1};
+  std::string message;
+};
+using DeleteCallback = absl::AnyInvocable<void(DeleteResult)>;
+
 // One replica as it is, for tests and inspection.
 struct ReplicaSnapshot {
   Role role = Role::kOffline;
@@ -109,6 +119,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // done.
   void Apply(transport::PartitionUpdate update, std::shared_ptr<void> until_applied = nullptr);
 
+  // Settings that have changed without news of the partition.
+  void Configure(model::TopicConfig config, std::shared_ptr<void> until_applied = nullptr);
+
   // Appends a client's batch at the leader; answers when it is as safe as asked for, or after
   // `timeout` with kRequestTimedOut (it may still become so). `acks_all`: wait for the ISR.
   void Append(format::Batch batch, bool acks_all, base::Duration timeout, AppendCallback callback);
@@ -120,6 +133,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // For a timestamp, or protocol::kLatestTimestamp, kEarliestTimestamp.
   void FindOffset(int64_t timestamp, model::LeaderEpoch current_leader_epoch,
                   absl::AnyInvocable<void(OffsetResult)> callback);
+
+  // Drops what comes before `before` (protocol::kHighWatermark: all that is committed), at the
+  // leader; answers when every in-sync replica has (KIP-107), or after `timeout` with
+  // kRequestTimedOut (it is dropped here by then, and the others follow).
+  void DeleteRecords(model::Offset before, base::Duration timeout, DeleteCallback callback);
 
   // A follower's fetch; waits up to its max_wait when there is nothing new.
   void FetchReplica(transport::ReplicaFetchRequest request,
@@ -139,6 +157,20 @@ class Partition : public std::enable_shared_from_this<Partition> {
     base::Time deadline;
     transport::Reply<transport::ReplicaFetchResponse> reply;
   };
+  // A client's batch on its way to the log.
+  struct Incoming {
+    format::Batch batch;
+    bool acks_all = false;
+    base::Duration timeout{};
+    AppendCallback callback;
+    AppendResult refusal;  // if its preparation failed
+    bool ready = false;
+  };
+  struct WaitingDeletion {
+    model::Offset before;
+    base::Time deadline;
+    DeleteCallback callback;
+  };
   struct WaitingReader {
     model::Offset offset;
     std::weak_ptr<HighWatermarkListener> listener;
@@ -151,6 +183,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   base::Time Now() { return host_->executor().clock().Now(); }
 
   void DoApply(transport::PartitionUpdate update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void DoConfigure(model::TopicConfig config) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void StopLeading() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CarryOut(Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   // The log is safer than it was.
@@ -159,6 +192,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Leader: appends.
   void DoAppend(format::Batch& batch, bool acks_all, base::Duration timeout,
                 AppendCallback& callback) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // Has the batch prepared (batch_preparation.h) outside of the strand, and holds up those that
+  // come after it until then.
+  void Prepare(std::shared_ptr<Incoming> incoming) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void AppendPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   AppendResult TryAppend(format::Batch& batch, bool acks_all, model::Offset& end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CompleteAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
@@ -166,6 +203,13 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void WakeReaders(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void ExpireWaits(base::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+
+  // Leader: deletion of records.
+  void DoDeleteRecords(model::Offset before, base::Duration timeout, DeleteCallback& callback)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CompleteDeletions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void EndDeletions(model::ErrorCode error, base::Time before)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   // Leader: followers.
   void DoFetchReplica(transport::ReplicaFetchRequest& request,
@@ -195,6 +239,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void OnFetched(uint64_t number, model::LeaderEpoch epoch,
                  absl::StatusOr<transport::ReplicaFetchResponse>& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // Drops what the leader has dropped, of what is committed.
+  bool FollowStart(model::Offset leaders) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   bool AppendFetched(const transport::ReplicaFetchResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   absl::Status Truncate(const ReplicaCore::FetchAction& action)
@@ -242,6 +288,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   WaitingAppends waiting_for_isr_ ABSL_GUARDED_BY(strand_);     // at the high watermark
   WaitingAppends waiting_for_leader_ ABSL_GUARDED_BY(strand_);  // at what is secured here
+  std::deque<std::shared_ptr<Incoming>> incoming_ ABSL_GUARDED_BY(strand_);
+  std::vector<WaitingDeletion> waiting_deletions_ ABSL_GUARDED_BY(strand_);
   std::map<model::BrokerId, WaitingFetch> waiting_fetches_ ABSL_GUARDED_BY(strand_);
   std::vector<WaitingReader> waiting_readers_ ABSL_GUARDED_BY(strand_);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kafkalite/base/strings.h"
+#include "kafkalite/replication/batch_preparation.h"
 #include "kafkalite/replication/mutants.h"
 #include "kafkalite/replication/partition.h"
 
@@ -16,8 +17,42 @@ void Partition::Append(format::Batch batch, bool acks_all, base::Duration timeou
   strand_.Run([self = shared_from_this(), batch = std::move(batch), acks_all, timeout,
                callback = std::move(callback)]() mutable {
     self->strand_.AssertInside();
-    self->DoAppend(batch, acks_all, timeout, callback);
+    const bool prepare =
+        self->core_.role() == Role::kLeader && NeedsPreparation(batch.header, self->config_);
+    if (!prepare && self->incoming_.empty()) [[likely]] {
+      return self->DoAppend(batch, acks_all, timeout, callback);
+    }
+    auto incoming = std::make_shared<Incoming>(
+        Incoming{std::move(batch), acks_all, timeout, std::move(callback), {}, !prepare});
+    self->incoming_.push_back(incoming);
+    if (prepare) self->Prepare(std::move(incoming));
   });
+}
+
+void Partition::Prepare(std::shared_ptr<Incoming> incoming) {
+  host_->After({}, [self = shared_from_this(), incoming = std::move(incoming), config = config_] {
+    const absl::Status prepared =
+        PrepareBatch(incoming->batch, config, self->host_->executor().clock().WallMillis(),
+                     self->host_->pool(), incoming->refusal.error);
+    incoming->refusal.message = std::string(prepared.message());
+    self->strand_.Run([self, incoming] {
+      self->strand_.AssertInside();
+      incoming->ready = true;
+      self->AppendPrepared();
+    });
+  });
+}
+
+void Partition::AppendPrepared() {
+  while (!incoming_.empty() && incoming_.front()->ready) {
+    const std::shared_ptr<Incoming> next = std::move(incoming_.front());
+    incoming_.pop_front();
+    if (next->refusal.error != ErrorCode::kNone) {
+      next->callback(std::move(next->refusal));
+    } else {
+      DoAppend(next->batch, next->acks_all, next->timeout, next->callback);
+    }
+  }
 }
 
 void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration timeout,
@@ -56,12 +91,20 @@ AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& e
                                  " bytes is larger than the topic's max.message.bytes, ",
                                  config_.max_message_bytes)};
   }
+  if ((batch.header.attributes & format::kLogAppendTimeBit) != 0) {
+    return {.error = ErrorCode::kInvalidTimestamp,
+            .message = "a producer should not set the timestamp type to LogAppendTime"};
+  }
   const ProducerState::Verdict verdict = producers_.Check(batch.header);
   if (verdict.error != ErrorCode::kNone) return {.error = verdict.error};
   if (verdict.duplicate) {
     end = verdict.duplicate->last_offset + 1;
     return {.base_offset = verdict.duplicate->base_offset,
-            .log_start_offset = log_->start_offset()};
+            .log_start_offset = log_->start_offset(),
+            .append_time = verdict.duplicate->append_time};
+  }
+  if (config_.message_timestamp_type == model::TimestampType::kLogAppendTime) {
+    format::StampAppendTime(batch, host_->executor().clock().WallMillis());
   }
   batch.header.base_offset = log_->end_offset();
   batch.header.leader_epoch = core_.leader_epoch();
@@ -72,7 +115,9 @@ AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& e
   producers_.Appended(batch.header, Now());
   CountForSnapshot(batch.size_bytes());
   end = batch.header.next_offset();
-  return {.base_offset = batch.header.base_offset, .log_start_offset = log_->start_offset()};
+  return {.base_offset = batch.header.base_offset,
+          .log_start_offset = log_->start_offset(),
+          .append_time = batch.header.append_time()};
 }
 
 void Partition::CompleteAppends() {

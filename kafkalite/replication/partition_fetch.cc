@@ -110,7 +110,16 @@ bool Partition::AppendFetched(const transport::ReplicaFetchResponse& response) {
   core_.Fetched(log_->end_offset(), response.high_watermark, effects);
   core_.Secured(SafeEnd(), effects);
   CarryOut(effects);
+  if (!FollowStart(response.log_start_offset)) return false;
   Retain(/*by_time=*/false);
+  return true;
+}
+
+bool Partition::FollowStart(Offset leaders) {
+  const Offset start = std::min(leaders, core_.high_watermark());
+  if (start <= core_.log_start()) return true;
+  if (!log_->TruncatePrefix(start).ok()) return false;  // the next answer says it again
+  core_.StartMoved(log_->start_offset());
   return true;
 }
 

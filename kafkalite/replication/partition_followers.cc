@@ -34,7 +34,10 @@ void Partition::DoFetchReplica(transport::ReplicaFetchRequest& request,
   const base::Time deadline = now + request.max_wait;
   const model::BrokerId replica = request.replica;
   WaitingFetch fetch{std::move(request), deadline, std::move(reply)};
-  if (fetch.request.fetch_offset < log_->end_offset()) {
+  const bool has_news =
+      fetch.request.fetch_offset < log_->end_offset() ||
+      (!waiting_deletions_.empty() && fetch.request.log_start_offset < core_.log_start());
+  if (has_news) {
     AnswerFetch(std::move(fetch));
   } else {
     // An earlier fetch of this follower is one that it has given up.

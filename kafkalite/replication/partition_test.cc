@@ -72,6 +72,7 @@ class FakeHost final : public PartitionHost {
     tree_.After(kSelf, delay, std::move(task));
   }
   BrokerId self() const override { return BrokerId(1); }
+  base::BufferPool& pool() override { return *pool_; }
   Incarnation incarnation() const override { return Incarnation(1); }
   std::shared_ptr<transport::PeerService> Peer(BrokerId) override { return peer; }
   std::shared_ptr<coordination::Session> session() override { return present_session; }
@@ -81,6 +82,7 @@ class FakeHost final : public PartitionHost {
 
  private:
   coordination::SimTree& tree_;
+  const base::Ref<base::BufferPool> pool_ = base::BufferPool::Create(0);
 };
 
 // The answer to a call, once it has come.

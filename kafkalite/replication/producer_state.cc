@@ -47,7 +47,8 @@ ProducerState::Verdict ProducerState::Check(const format::BatchHeader& header) c
     const Remembered& batch = producer.window[(producer.count - back) % kWindow];
     if (batch.first_sequence == header.base_sequence &&
         batch.last_sequence == header.last_sequence()) {
-      return {.duplicate = Verdict::Duplicate{batch.base_offset, batch.last_offset}};
+      return {.duplicate =
+                  Verdict::Duplicate{batch.base_offset, batch.last_offset, batch.append_time}};
     }
   }
   const Remembered& last = producer.window[(producer.count - 1) % kWindow];
@@ -70,7 +71,8 @@ void ProducerState::Appended(const format::BatchHeader& header, base::Time now) 
   }
   producer.last_append = now;
   producer.window[producer.count % kWindow] = {header.base_sequence, header.last_sequence(),
-                                               header.base_offset, header.last_offset()};
+                                               header.base_offset, header.last_offset(),
+                                               header.append_time()};
   // Keep the count small for ever without losing "how many are in the window".
   if (++producer.count >= 2 * kWindow * 1000) producer.count -= kWindow * 1000;
 }
@@ -108,7 +110,8 @@ void ProducerState::Restore(std::span<const format::ProducerSnapshotEntry> snaps
     producer.restored = true;
     producer.window[producer.count++ % kWindow] = {
         SequenceBefore(entry.last_sequence, entry.offset_delta), entry.last_sequence,
-        entry.last_offset - entry.offset_delta, entry.last_offset};
+        entry.last_offset - entry.offset_delta, entry.last_offset,
+        /*append_time=*/-1};  // a snapshot does not say
     // Of clocks that were set meanwhile no more is believed than a day.
     constexpr int64_t kDay = 24 * 3600 * 1000;
     const int64_t age = std::clamp<int64_t>(now.wall_millis - entry.timestamp, 0, kDay);

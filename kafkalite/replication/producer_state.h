@@ -40,6 +40,7 @@ class ProducerState {
     struct Duplicate {
       model::Offset base_offset;
       model::Offset last_offset;
+      int64_t append_time;  // see BatchHeader
     };
     std::optional<Duplicate> duplicate;
   };
@@ -69,6 +70,7 @@ class ProducerState {
     int32_t last_sequence;
     model::Offset base_offset;
     model::Offset last_offset;
+    int64_t append_time;
   };
   struct Producer {
     int16_t epoch = -1;

@@ -123,6 +123,14 @@ void ReplicaCore::AdvanceHighWatermark(Effects& effects) {
   effects.high_watermark_advanced = true;
 }
 
+Offset ReplicaCore::low_watermark() const {
+  Offset lowest = log_.start;
+  for (const auto& [broker, progress] : followers_) {
+    if (InMaximalIsr(broker)) lowest = std::min(lowest, progress.start);
+  }
+  return lowest;
+}
+
 ReplicaCore::FetchVerdict ReplicaCore::OnFollowerFetch(const transport::ReplicaFetchRequest& fetch,
                                                        base::Time now, Effects& effects) {
   if (role_ != Role::kLeader) return {.error = ErrorCode::kNotLeaderOrFollower};
@@ -148,6 +156,7 @@ ReplicaCore::FetchVerdict ReplicaCore::OnFollowerFetch(const transport::ReplicaF
   }
 
   progress.end = fetch.fetch_offset;
+  progress.start = fetch.log_start_offset;
   progress.log_id = fetch.log_id;
   progress.incarnation = fetch.incarnation;
   if (fetch.fetch_offset >= log_.end) {
@@ -252,6 +261,7 @@ transport::ReplicaFetchRequest ReplicaCore::NextFetch(const model::TopicPartitio
           .incarnation = incarnation,
           .log_id = log_id_,
           .current_leader_epoch = leader_epoch_,
+          .log_start_offset = log_.start,
           .fetch_offset = log_.end,
           .last_fetched_epoch = epochs_.latest()};
 }

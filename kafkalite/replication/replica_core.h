@@ -86,6 +86,10 @@ class ReplicaCore {
   // towards the HW, and only that may be acknowledged. Moves up only; a truncation lowers it.
   void Secured(model::Offset end, Effects& effects);
 
+  // Up to where every replica of the maximal ISR has dropped its records (KIP-107); -1 while one of
+  // them has not said.
+  model::Offset low_watermark() const;
+
   struct FetchVerdict {
     model::ErrorCode error = model::ErrorCode::kNone;
     std::optional<EpochEnd> diverging;
@@ -147,8 +151,11 @@ class ReplicaCore {
 
   // --- Both -------------------------------------------------------------------------------------
 
-  // The log's start moved up (retention).
+  // The log's start moved up (retention, deletion).
   void StartMoved(model::Offset start);
+
+  // The setting, without a change of state.
+  void SetMinInsyncReplicas(int32_t count) { min_insync_replicas_ = count; }
 
   Role role() const { return role_; }
   model::BrokerId leader() const { return leader_; }
@@ -167,6 +174,7 @@ class ReplicaCore {
   // What a leader knows of a follower.
   struct Progress {
     model::Offset end{-1};  // -1: has not fetched in this epoch
+    model::Offset start{-1};
     model::LogId log_id;
     model::Incarnation incarnation;
     base::Time last_fetch;

@@ -24,6 +24,7 @@ struct AppendResult {
   model::ErrorCode error = model::ErrorCode::kNone;
   model::Offset base_offset{-1};
   model::Offset log_start_offset{-1};
+  int64_t append_time = -1;  // see BatchHeader
   std::string message;
 };
 using AppendCallback = absl::AnyInvocable<void(AppendResult)>;

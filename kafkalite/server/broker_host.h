@@ -11,10 +11,13 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "kafkalite/base/buffer.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
+#include "kafkalite/base/ref.h"
 #include "kafkalite/controller/controller_host.h"
 #include "kafkalite/coordination/coordination.h"
 #include "kafkalite/replication/partition.h"
@@ -28,12 +31,17 @@ class BrokerHost final : public replication::PartitionHost,
  public:
   // REQUIRES: executor, network and transport outlive it and its timers.
   BrokerHost(base::Executor& executor, base::Network& network, transport::Transport& transport,
-             model::BrokerId self)
-      : executor_(executor), network_(network), transport_(transport), self_(self) {}
+             model::BrokerId self, base::Ref<base::BufferPool> pool)
+      : executor_(executor),
+        network_(network),
+        transport_(transport),
+        self_(self),
+        pool_(pool ? std::move(pool) : base::BufferPool::Create(0)) {}
 
   base::Executor& executor() override { return executor_; }
   void After(base::Duration delay, base::Task task) override;
   model::BrokerId self() const override { return self_; }
+  base::BufferPool& pool() override { return *pool_; }
   model::Incarnation incarnation() const override {
     return model::Incarnation(incarnation_.load(std::memory_order_acquire));
   }
@@ -55,6 +63,7 @@ class BrokerHost final : public replication::PartitionHost,
   base::Network& network_;
   transport::Transport& transport_;
   const model::BrokerId self_;
+  const base::Ref<base::BufferPool> pool_;
   std::atomic<int64_t> incarnation_{-1};
   std::atomic<bool> stopped_{false};
   base::Mutex mu_;

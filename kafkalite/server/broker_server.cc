@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kafkalite/server/handlers/configs.h"
+#include "kafkalite/server/handlers/delete_records.h"
 #include "kafkalite/server/handlers/fetch.h"
 #include "kafkalite/server/handlers/list_offsets.h"
 #include "kafkalite/server/handlers/produce.h"
@@ -21,10 +23,13 @@ constexpr base::Duration kReplicaFetchMaxWait = std::chrono::milliseconds(500);
 BrokerServer::BrokerServer(const BrokerSurroundings& surroundings,
                            const BrokerServerOptions& options)
     : host_(std::make_shared<BrokerHost>(surroundings.executor, surroundings.network,
-                                         surroundings.transport, options.id)),
-      replicas_(surroundings.storage, {.lag_time_max = options.replica_lag_time_max,
-                                       .fetch_max_wait = kReplicaFetchMaxWait}),
-      controller_(std::make_shared<controller::Controller>(host_)),
+                                         surroundings.transport, options.id, surroundings.pool)),
+      metadata_(options.config),
+      replicas_(
+          surroundings.storage,
+          {.lag_time_max = options.replica_lag_time_max, .fetch_max_wait = kReplicaFetchMaxWait},
+          options.config),
+      controller_(std::make_shared<controller::Controller>(host_, options.config)),
       producer_ids_(std::make_shared<ProducerIds>(surroundings.executor, options.id,
                                                   [host = host_] { return host->session(); })),
       registration_(std::make_shared<Registration>(
@@ -139,6 +144,29 @@ void BrokerServer::CreatePartitions(protocol::CreatePartitionsRequest request,
 void BrokerServer::ElectLeaders(protocol::ElectLeadersRequest request,
                                 transport::Reply<protocol::ElectLeadersResponse> reply) {
   HandleElectLeaders(*controller_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::DescribeConfigs(protocol::DescribeConfigsRequest request,
+                                   transport::Reply<protocol::DescribeConfigsResponse> reply) {
+  if (!metadata_.told()) {
+    return reply(absl::UnavailableError("this broker has not heard from the controller yet"));
+  }
+  reply(HandleDescribeConfigs(metadata_, host_->self(), request));
+}
+
+void BrokerServer::AlterConfigs(protocol::AlterConfigsRequest request,
+                                transport::Reply<protocol::AlterConfigsResponse> reply) {
+  HandleAlterConfigs(*controller_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest request,
+                                           transport::Reply<protocol::AlterConfigsResponse> reply) {
+  HandleIncrementalAlterConfigs(*controller_, std::move(request), std::move(reply));
+}
+
+void BrokerServer::DeleteRecords(protocol::DeleteRecordsRequest request,
+                                 transport::Reply<protocol::DeleteRecordsResponse> reply) {
+  HandleDeleteRecords(replicas_, std::move(request), std::move(reply));
 }
 
 // --- Peers --------------------------------------------------------------------------------------

@@ -15,8 +15,10 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "kafkalite/base/buffer.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
+#include "kafkalite/base/ref.h"
 #include "kafkalite/base/strand.h"
 #include "kafkalite/controller/controller.h"
 #include "kafkalite/coordination/coordination.h"
@@ -37,6 +39,7 @@ struct BrokerSurroundings {
   transport::Transport& transport;
   coordination::Coordination& coordination;
   std::shared_ptr<storage::Storage> storage;
+  base::Ref<base::BufferPool> pool = {};  // for batches that the broker packs anew; or its own
 };
 
 struct BrokerServerOptions {
@@ -44,6 +47,9 @@ struct BrokerServerOptions {
   std::string cluster_id;
   std::chrono::milliseconds session_timeout{6000};
   std::chrono::milliseconds replica_lag_time_max{30000};
+  // Kafka's settings of brokers that are defaults of topics' settings ("log.retention.hours").
+  // What is not valid counts as not there; see model::ValidateBrokerConfig.
+  model::ConfigMap config = {};
 };
 
 class BrokerServer final : public transport::ClientService,
@@ -79,6 +85,14 @@ class BrokerServer final : public transport::ClientService,
                         transport::Reply<protocol::CreatePartitionsResponse> reply) override;
   void ElectLeaders(protocol::ElectLeadersRequest request,
                     transport::Reply<protocol::ElectLeadersResponse> reply) override;
+  void DescribeConfigs(protocol::DescribeConfigsRequest request,
+                       transport::Reply<protocol::DescribeConfigsResponse> reply) override;
+  void AlterConfigs(protocol::AlterConfigsRequest request,
+                    transport::Reply<protocol::AlterConfigsResponse> reply) override;
+  void IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest request,
+                               transport::Reply<protocol::AlterConfigsResponse> reply) override;
+  void DeleteRecords(protocol::DeleteRecordsRequest request,
+                     transport::Reply<protocol::DeleteRecordsResponse> reply) override;
 
   // PeerService
   void FetchReplica(transport::ReplicaFetchRequest request,

@@ -1,14 +1,27 @@
 #include "kafkalite/server/metadata_cache.h"
 
+#include <utility>
+
 namespace kafkalite::server {
 
 using model::ErrorCode;
+
+MetadataCache::MetadataCache(model::ConfigMap static_config)
+    : defaults_{.dynamic_broker = {},
+                .dynamic_default = {},
+                .static_broker = std::move(static_config)},
+      topic_defaults_(model::DefaultTopicConfig(defaults_)) {}
 
 void MetadataCache::Apply(const transport::ClusterStateUpdate& update) {
   base::MutexLock lock(mu_);
   told_ |= update.full;
   controller_ = update.controller;
   live_brokers_ = {update.live_brokers.begin(), update.live_brokers.end()};
+  if (update.settings) {
+    defaults_.dynamic_broker = update.settings->own;
+    defaults_.dynamic_default = update.settings->defaulted;
+    topic_defaults_ = model::DefaultTopicConfig(defaults_);
+  }
   if (update.full) topics_.clear();
   for (const transport::PartitionUpdate& partition : update.partitions) {
     topics_[partition.tp.topic].insert_or_assign(partition.tp.partition, partition);
@@ -26,6 +39,18 @@ std::set<model::BrokerId> MetadataCache::live_brokers() const {
   return live_brokers_;
 }
 
+std::optional<model::ConfigMap> MetadataCache::OverridesOf(const std::string& topic) const {
+  base::MutexLock lock(mu_);
+  const auto found = topics_.find(topic);
+  if (found == topics_.end() || found->second.empty()) return std::nullopt;
+  return found->second.begin()->second.overrides;
+}
+
+model::BrokerDefaults MetadataCache::defaults() const {
+  base::MutexLock lock(mu_);
+  return defaults_;
+}
+
 protocol::MetadataResponse::Topic MetadataCache::Describe(const std::string& name) const {
   protocol::MetadataResponse::Topic topic{.name = name};
   const auto found = topics_.find(name);
@@ -36,7 +61,6 @@ protocol::MetadataResponse::Topic MetadataCache::Describe(const std::string& nam
   }
   for (const auto& [number, update] : found->second) {
     const bool led = live_brokers_.contains(update.leader);
-    topic.overrides = update.overrides;
     topic.partitions.push_back({.error = led ? ErrorCode::kNone : ErrorCode::kLeaderNotAvailable,
                                 .partition = number,
                                 .leader = led ? update.leader : model::kNoBroker,
@@ -44,6 +68,9 @@ protocol::MetadataResponse::Topic MetadataCache::Describe(const std::string& nam
                                 .replicas = update.replicas,
                                 .isr = update.isr});
   }
+  if (!found->second.empty()) topic.overrides = found->second.begin()->second.overrides;
+  topic.max_message_bytes =
+      model::WithOverrides(topic_defaults_, topic.overrides).max_message_bytes;
   return topic;
 }
 

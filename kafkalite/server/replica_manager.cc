@@ -10,8 +10,12 @@ namespace kafkalite::server {
 using replication::Partition;
 
 ReplicaManager::ReplicaManager(std::shared_ptr<storage::Storage> storage,
-                               const Partition::Options& options)
-    : storage_(std::move(storage)), options_(options) {}
+                               const Partition::Options& options, model::ConfigMap static_config)
+    : storage_(std::move(storage)),
+      options_(options),
+      static_config_(std::move(static_config)),
+      topic_defaults_(model::DefaultTopicConfig(
+          {.dynamic_broker = {}, .dynamic_default = {}, .static_broker = static_config_})) {}
 
 std::shared_ptr<Partition> ReplicaManager::Find(const model::TopicPartition& tp) const {
   base::MutexLock lock(mu_);
@@ -46,6 +50,7 @@ void ReplicaManager::Apply(const Host& host, const transport::ClusterStateUpdate
                const absl::Status&) mutable { Delete(topics, std::move(done)); };
   }
   const auto finish = std::make_shared<Finish>(std::move(done));
+  if (update.settings) Configure(*update.settings, finish);
   for (const transport::PartitionUpdate& news : update.partitions) {
     const auto& replicas = news.replicas;
     if (std::find(replicas.begin(), replicas.end(), host->self()) == replicas.end()) continue;
@@ -53,16 +58,48 @@ void ReplicaManager::Apply(const Host& host, const transport::ClusterStateUpdate
   }
 }
 
-void ReplicaManager::Tell(const Host& host, const transport::PartitionUpdate& news,
-                          std::shared_ptr<void> finish) {
-  if (const auto partition = Find(news.tp)) {
-    partition->Apply(news, std::move(finish));
-  } else {
-    Open(host, news, std::move(finish));
+model::TopicConfig ReplicaManager::ConfigOf(const std::string& topic) const {
+  base::MutexLock lock(mu_);
+  const auto own = overrides_.find(topic);
+  return own == overrides_.end() ? topic_defaults_
+                                 : model::WithOverrides(topic_defaults_, own->second);
+}
+
+void ReplicaManager::Configure(const transport::BrokerSettings& settings,
+                               const std::shared_ptr<void>& finish) {
+  const model::TopicConfig defaults =
+      model::DefaultTopicConfig({.dynamic_broker = settings.own,
+                                 .dynamic_default = settings.defaulted,
+                                 .static_broker = static_config_});
+  {
+    base::MutexLock lock(mu_);
+    if (topic_defaults_ == defaults) return;
+    topic_defaults_ = defaults;
+  }
+  for (const auto& partition : All()) {
+    partition->Configure(ConfigOf(partition->tp().topic), finish);
   }
 }
 
-void ReplicaManager::Open(const Host& host, const transport::PartitionUpdate& news,
+void ReplicaManager::Tell(const Host& host, transport::PartitionUpdate news,
+                          std::shared_ptr<void> finish) {
+  {
+    base::MutexLock lock(mu_);
+    if (news.overrides.empty()) {
+      overrides_.erase(news.tp.topic);
+    } else {
+      overrides_.insert_or_assign(news.tp.topic, news.overrides);
+    }
+  }
+  news.config = ConfigOf(news.tp.topic);
+  if (const auto partition = Find(news.tp)) {
+    partition->Apply(std::move(news), std::move(finish));
+  } else {
+    Open(host, std::move(news), std::move(finish));
+  }
+}
+
+void ReplicaManager::Open(const Host& host, transport::PartitionUpdate news,
                           std::shared_ptr<void> finish) {
   std::shared_ptr<InUse> in_use;
   {
@@ -106,6 +143,7 @@ void ReplicaManager::Delete(const std::vector<std::string>& topics,
         entry = partitions_.erase(entry);
       }
       std::erase_if(offline_, [&](const auto& tp) { return tp.topic == topic; });
+      overrides_.erase(topic);
     }
     for (const auto& partition : open) {
       closed_first.insert(partition->tp());

@@ -23,8 +23,10 @@ namespace kafkalite::server {
 
 class ReplicaManager {
  public:
+  // `static_config`: the broker's settings, as it was started.
   ReplicaManager(std::shared_ptr<storage::Storage> storage,
-                 const replication::Partition::Options& options);
+                 const replication::Partition::Options& options,
+                 model::ConfigMap static_config = {});
 
   // Null if this broker has no replica of it.
   std::shared_ptr<replication::Partition> Find(const model::TopicPartition& tp) const;
@@ -50,20 +52,27 @@ class ReplicaManager {
 
   std::vector<std::shared_ptr<replication::Partition>> All() const;
   using Host = std::shared_ptr<replication::PartitionHost>;
+  // The settings in force of a topic.
+  model::TopicConfig ConfigOf(const std::string& topic) const;
+  // Takes over the brokers' settings; `finish` goes when they are in force in every partition.
+  void Configure(const transport::BrokerSettings& settings, const std::shared_ptr<void>& finish);
   // Hands the news to its partition, which is opened if need be; then lets go of `finish`.
-  void Tell(const Host& host, const transport::PartitionUpdate& news, std::shared_ptr<void> finish);
-  void Open(const Host& host, const transport::PartitionUpdate& news, std::shared_ptr<void> finish);
+  void Tell(const Host& host, transport::PartitionUpdate news, std::shared_ptr<void> finish);
+  void Open(const Host& host, transport::PartitionUpdate news, std::shared_ptr<void> finish);
   // Deletes what the topics have here, also logs of which no partition was opened.
   void Delete(const std::vector<std::string>& topics, absl::AnyInvocable<void(absl::Status)> done);
 
   const std::shared_ptr<storage::Storage> storage_;
   const replication::Partition::Options options_;
+  const model::ConfigMap static_config_;
   mutable base::Mutex mu_;
   // Shared by whatever has a log open, or is about to; null once closed.
   std::shared_ptr<InUse> in_use_ ABSL_GUARDED_BY(mu_) = std::make_shared<InUse>();
   std::map<model::TopicPartition, std::shared_ptr<replication::Partition>> partitions_
       ABSL_GUARDED_BY(mu_);
   std::set<model::TopicPartition> offline_ ABSL_GUARDED_BY(mu_);
+  model::TopicConfig topic_defaults_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, model::ConfigMap> overrides_ ABSL_GUARDED_BY(mu_);  // by topic
 };
 
 }  // namespace kafkalite::server

@@ -73,7 +73,7 @@ TEST_P(Topics, ALateKillDetectionDoesNotHitTheBrokerThatWasRestarted) {
 // A producer counts as gone by when it last appended, not by what its records say.
 TEST_P(Topics, ARetryOfRecordsFromLongAgoIsRecognised) {
   if (GetParam() == kRealTime) GTEST_SKIP() << "takes minutes, which only virtual time has";
-  Start({}, {.retention = std::nullopt});
+  Start({}, {.retention = kForever});
   auto producer = MakeProducer(Acks::kAll, seconds(300));
   const auto send = [&](std::string_view value) {
     return producer->Send({.topic = kTopic, .partition = 0, .value = value, .timestamp = 1000});

@@ -9,6 +9,8 @@
 #ifndef KAFKALITE_TRANSPORT_CLIENT_SERVICE_H_
 #define KAFKALITE_TRANSPORT_CLIENT_SERVICE_H_
 
+#include "kafkalite/protocol/configs.h"
+#include "kafkalite/protocol/delete_records.h"
 #include "kafkalite/protocol/fetch.h"
 #include "kafkalite/protocol/init_producer_id.h"
 #include "kafkalite/protocol/list_offsets.h"
@@ -40,6 +42,14 @@ class ClientService {
                                 Reply<protocol::CreatePartitionsResponse> reply) = 0;
   virtual void ElectLeaders(protocol::ElectLeadersRequest request,
                             Reply<protocol::ElectLeadersResponse> reply) = 0;
+  virtual void DescribeConfigs(protocol::DescribeConfigsRequest request,
+                               Reply<protocol::DescribeConfigsResponse> reply) = 0;
+  virtual void AlterConfigs(protocol::AlterConfigsRequest request,
+                            Reply<protocol::AlterConfigsResponse> reply) = 0;
+  virtual void IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest request,
+                                       Reply<protocol::AlterConfigsResponse> reply) = 0;
+  virtual void DeleteRecords(protocol::DeleteRecordsRequest request,
+                             Reply<protocol::DeleteRecordsResponse> reply) = 0;
 };
 
 }  // namespace kafkalite::transport

@@ -120,6 +120,22 @@ class FakeBroker final : public ClientService, public PeerService {
                     Reply<protocol::ElectLeadersResponse> reply) override {
     End("ElectLeaders", protocol::ElectLeadersResponse(), std::move(reply));
   }
+  void DescribeConfigs(protocol::DescribeConfigsRequest,
+                       Reply<protocol::DescribeConfigsResponse> reply) override {
+    End("DescribeConfigs", protocol::DescribeConfigsResponse(), std::move(reply));
+  }
+  void AlterConfigs(protocol::AlterConfigsRequest,
+                    Reply<protocol::AlterConfigsResponse> reply) override {
+    End("AlterConfigs", protocol::AlterConfigsResponse(), std::move(reply));
+  }
+  void IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest,
+                               Reply<protocol::AlterConfigsResponse> reply) override {
+    End("IncrementalAlterConfigs", protocol::AlterConfigsResponse(), std::move(reply));
+  }
+  void DeleteRecords(protocol::DeleteRecordsRequest,
+                     Reply<protocol::DeleteRecordsResponse> reply) override {
+    End("DeleteRecords", protocol::DeleteRecordsResponse(), std::move(reply));
+  }
   void FetchReplica(ReplicaFetchRequest request, Reply<ReplicaFetchResponse> reply) override {
     ReplicaFetchResponse response;
     response.high_watermark = request.fetch_offset;
@@ -247,9 +263,19 @@ TEST_P(TransportContractTest, EveryCallOfTheClientPlaneIsAnswered) {
                        Outcome<protocol::CreatePartitionsResponse>()));
   EXPECT_TRUE(answered(&ClientService::ElectLeaders, protocol::ElectLeadersRequest(),
                        Outcome<protocol::ElectLeadersResponse>()));
+  EXPECT_TRUE(answered(&ClientService::DescribeConfigs, protocol::DescribeConfigsRequest(),
+                       Outcome<protocol::DescribeConfigsResponse>()));
+  EXPECT_TRUE(answered(&ClientService::AlterConfigs, protocol::AlterConfigsRequest(),
+                       Outcome<protocol::AlterConfigsResponse>()));
+  EXPECT_TRUE(answered(&ClientService::IncrementalAlterConfigs,
+                       protocol::IncrementalAlterConfigsRequest(),
+                       Outcome<protocol::AlterConfigsResponse>()));
+  EXPECT_TRUE(answered(&ClientService::DeleteRecords, protocol::DeleteRecordsRequest(),
+                       Outcome<protocol::DeleteRecordsResponse>()));
   EXPECT_EQ(broker_->calls(),
             (Calls{"Produce", "Fetch", "ListOffsets", "Metadata", "InitProducerId", "CreateTopics",
-                   "DeleteTopics", "CreatePartitions", "ElectLeaders"}));
+                   "DeleteTopics", "CreatePartitions", "ElectLeaders", "DescribeConfigs",
+                   "AlterConfigs", "IncrementalAlterConfigs", "DeleteRecords"}));
 }
 
 TEST_P(TransportContractTest, EveryCallOfThePeerPlaneIsAnswered) {

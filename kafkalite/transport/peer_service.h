@@ -30,6 +30,7 @@ struct ReplicaFetchRequest {
   model::Incarnation incarnation;  // the registration under which the follower runs (KIP-903)
   model::LogId log_id;             // of the follower's log
   model::LeaderEpoch current_leader_epoch;                  // KIP-320
+  model::Offset log_start_offset;                           // the follower's
   model::Offset fetch_offset;                               // the follower's log end
   model::LeaderEpoch last_fetched_epoch = model::kNoEpoch;  // of the record before it
   int32_t max_bytes = 1 << 20;
@@ -62,8 +63,15 @@ struct PartitionUpdate {
   std::vector<model::BrokerId> isr;
   std::map<model::BrokerId, model::LogId> log_ids;  // with which the members joined the ISR
   int32_t state_version = -1;                       // of the partition's node in coordination
+  model::ConfigMap overrides;                       // the topic's own settings
+  // In force at the broker that applies the update, which fills it in: not sent.
   model::TopicConfig config;
-  model::ConfigMap overrides;  // what of it was set for this topic
+};
+
+// What was set for a broker at run time (KIP-226).
+struct BrokerSettings {
+  model::ConfigMap own;        // for this broker
+  model::ConfigMap defaulted;  // for every broker
 };
 
 // The controller's one command: the news since the last one that this broker acknowledged.
@@ -76,6 +84,7 @@ struct ClusterStateUpdate {
   std::vector<model::BrokerId> live_brokers;
   std::vector<PartitionUpdate> partitions;
   std::vector<std::string> deleted_topics;  // stop the replicas and delete their logs
+  std::optional<BrokerSettings> settings;   // of the broker addressed; absent: as before
 };
 
 struct ClusterStateAck {

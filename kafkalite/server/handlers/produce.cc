@@ -31,6 +31,7 @@ void HandleProduce(const ReplicaManager& replicas, protocol::ProduceRequest requ
                         Part& part = gather->part(i);
                         part.error = result.error;
                         part.base_offset = result.base_offset;
+                        part.log_append_time_ms = result.append_time;
                         part.log_start_offset = result.log_start_offset;
                         part.message = std::move(result.message);
                         gather->Release();

@@ -125,6 +125,22 @@ class ClientChannel final : public ClientService {
                     Reply<protocol::ElectLeadersResponse> reply) override {
     channel_.Call(&ClientService::ElectLeaders, std::move(request), std::move(reply));
   }
+  void DescribeConfigs(protocol::DescribeConfigsRequest request,
+                       Reply<protocol::DescribeConfigsResponse> reply) override {
+    channel_.Call(&ClientService::DescribeConfigs, std::move(request), std::move(reply));
+  }
+  void AlterConfigs(protocol::AlterConfigsRequest request,
+                    Reply<protocol::AlterConfigsResponse> reply) override {
+    channel_.Call(&ClientService::AlterConfigs, std::move(request), std::move(reply));
+  }
+  void IncrementalAlterConfigs(protocol::IncrementalAlterConfigsRequest request,
+                               Reply<protocol::AlterConfigsResponse> reply) override {
+    channel_.Call(&ClientService::IncrementalAlterConfigs, std::move(request), std::move(reply));
+  }
+  void DeleteRecords(protocol::DeleteRecordsRequest request,
+                     Reply<protocol::DeleteRecordsResponse> reply) override {
+    channel_.Call(&ClientService::DeleteRecords, std::move(request), std::move(reply));
+  }
 
  private:
   Channel<ClientService> channel_;
