@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,24 +13,36 @@
 #include "kafkalite/base/real_executor.h"
 #include "kafkalite/base/sim_executor.h"
 #include "kafkalite/coordination/contract_test.h"
+#include "kafkalite/files/file_system.h"
+#include "kafkalite/files/memory_file_system.h"
+#include "kafkalite/files/posix_file_system.h"
 
 namespace kafkalite::coordination {
 namespace {
 
 using std::chrono::milliseconds;
+using Files = EmbeddedCoordination::Files;
+
+std::unique_ptr<EmbeddedCoordination> Make(base::Executor& executor, base::Network& network,
+                                           const Files& files) {
+  if (files.fs == nullptr) return std::make_unique<EmbeddedCoordination>(executor, network);
+  return EmbeddedCoordination::Open(executor, network, files).value();
+}
 
 template <class Executor>
 class EmbeddedFixture final : public CoordinationFixture {
  public:
   template <class... Args>
-  explicit EmbeddedFixture(base::Network::Options options, Args... args)
-      : executor_(args...), network_(executor_, options) {}
+  EmbeddedFixture(base::Network::Options options, const Files& files, Args... args)
+      : executor_(args...),
+        network_(executor_, options),
+        coordination_(Make(executor_, network_, files)) {}
   ~EmbeddedFixture() override { executor_.Shutdown(); }
 
   base::Executor& executor() override { return executor_; }
-  Coordination& coordination() override { return coordination_; }
+  Coordination& coordination() override { return *coordination_; }
   bool Expire(const Session& session) override {
-    coordination_.ExpireSession(session.id());
+    coordination_->ExpireSession(session.id());
     return true;
   }
   bool can_cut_links() const override { return true; }
@@ -49,22 +60,40 @@ class EmbeddedFixture final : public CoordinationFixture {
  private:
   Executor executor_;
   base::Network network_;
-  EmbeddedCoordination coordination_{executor_, network_};
+  const std::unique_ptr<EmbeddedCoordination> coordination_;
 };
+
+// A journal that is folded now and then.
+Files InMemory() { return {std::make_shared<files::MemoryFileSystem>(), "data/tree", 300}; }
+Files OnDisk() {
+  const std::string folder = testing::TempDir() + "/embedded_coordination_test";
+  const std::shared_ptr<files::FileSystem> fs = files::MakePosixFileSystem();
+  EXPECT_TRUE(files::RemoveAll(*fs, folder).ok());
+  return {fs, folder, 300};
+}
 
 std::vector<CoordinationFixtureFactory> Factories() {
   std::vector<CoordinationFixtureFactory> factories;
-  factories.push_back({"Real", [] {
-                         return std::make_unique<EmbeddedFixture<base::RealExecutor>>(
-                             base::Network::Options{});
-                       }});
+  const auto add_real = [&](std::string name, Files (*files)()) {
+    factories.push_back({std::move(name), [files] {
+                           return std::make_unique<EmbeddedFixture<base::RealExecutor>>(
+                               base::Network::Options{}, files());
+                         }});
+  };
+  add_real("Real", [] { return Files(); });
+  add_real("RealOnDisk", OnDisk);
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     // Also without jitter: then messages run on their senders' stacks, as on a real executor.
     const base::Duration jitter = seed % 2 == 0 ? base::Duration::zero() : milliseconds(2);
-    factories.push_back({"Sim" + std::to_string(seed), [seed, jitter] {
-                           return std::make_unique<EmbeddedFixture<base::SimExecutor>>(
-                               base::Network::Options{.jitter = jitter, .seed = seed}, seed);
-                         }});
+    const auto add = [&](const std::string& name, Files (*files)()) {
+      factories.push_back({name + std::to_string(seed), [seed, jitter, files] {
+                             return std::make_unique<EmbeddedFixture<base::SimExecutor>>(
+                                 base::Network::Options{.jitter = jitter, .seed = seed}, files(),
+                                 seed);
+                           }});
+    };
+    add("Sim", [] { return Files(); });
+    add("SimInMemoryFiles", InMemory);
   }
   return factories;
 }
@@ -365,13 +394,13 @@ TEST_F(EmbeddedCoordinationTest, AnyTimeoutIsSurvived) {
 }
 
 TEST_F(EmbeddedCoordinationTest, TheSameSeedMakesTheSameRun) {
-  const auto run = [](uint64_t seed) {
+  const auto run = [](uint64_t seed, const Files& files) {
     base::SimExecutor executor(seed);
     base::Network network(executor, {.jitter = milliseconds(1), .seed = seed});
-    EmbeddedCoordination coordination(executor, network);
+    const auto coordination = Make(executor, network, files);
     std::vector<std::unique_ptr<Session>> sessions;
     for (int client = 1; client <= 3; ++client) {
-      sessions.push_back(coordination.Connect({.client = client}, nullptr));
+      sessions.push_back(coordination->Connect({.client = client}, nullptr));
       for (int i = 0; i < 10; ++i) {
         sessions.back()->Get(
             "/a", [] {}, nullptr);
@@ -384,15 +413,16 @@ TEST_F(EmbeddedCoordinationTest, TheSameSeedMakesTheSameRun) {
     executor.Shutdown();
     return executor.trace_hash();
   };
-  EXPECT_EQ(run(1), run(1));
-  EXPECT_NE(run(1), run(2));
+  EXPECT_EQ(run(1, {}), run(1, {}));
+  EXPECT_NE(run(1, {}), run(2, {}));
+  EXPECT_EQ(run(1, InMemory()), run(1, InMemory()));
 }
 
 // Threads, sessions and faults at once: for the sanitizers, and every call answered once.
-TEST(EmbeddedCoordinationThreadsTest, EveryCallIsAnsweredOnce) {
+void AnswerEveryCallOnce(const Files& files) {
   base::RealExecutor executor;
   base::Network network(executor, {});
-  std::optional<EmbeddedCoordination> coordination(std::in_place, executor, network);
+  auto coordination = Make(executor, network, files);
   std::atomic<int> made{0}, answered{0}, fired{0};
   const auto work = [&](int32_t client) {
     for (int round = 0; round < 20; ++round) {
@@ -422,6 +452,11 @@ TEST(EmbeddedCoordinationThreadsTest, EveryCallIsAnsweredOnce) {
   EXPECT_GT(fired.load(), 0);
   coordination.reset();
   executor.Shutdown();
+}
+
+TEST(EmbeddedCoordinationThreadsTest, EveryCallIsAnsweredOnce) { AnswerEveryCallOnce({}); }
+TEST(EmbeddedCoordinationThreadsTest, EveryCallIsAnsweredOnceByATreeInFiles) {
+  AnswerEveryCallOnce(InMemory());
 }
 
 }  // namespace

@@ -141,6 +141,10 @@ void SessionClient::Handle(Reply reply) {
   }
   if (reply.down) {
     if (state_ == State::kConnected) Disconnect();
+    // Unlike one that is out of reach it will not come back.
+    for (Outstanding& call : std::exchange(waiting_, {})) {
+      Fail(std::move(call), Code::kConnectionLoss);
+    }
     return;
   }
   // The time of sending counts, not that of arrival: the server's own count of our silence began

@@ -7,6 +7,8 @@
 //   tree.Commit({Operation::Create("/a", "")});
 //   EXPECT_EQ(tree.VersionOf("/a"), 0);
 //
+// Of a tree in files, each SimTree is a process.
+//
 // Thread safety: none. Lifetime: outlives what runs on it; its end drops every timer.
 
 #ifndef KAFKALITE_COORDINATION_EMBEDDED_SIM_TREE_H_
@@ -31,12 +33,11 @@ namespace kafkalite::coordination {
 
 class SimTree {
  public:
-  explicit SimTree(uint64_t seed)
-      : executor_(seed),
-        network_(executor_, {.jitter = std::chrono::microseconds(100), .seed = seed}),
-        coordination_(executor_, network_),
-        observer_(coordination_.Connect({.client = kObserver, .timeout = std::chrono::hours(1)},
-                                        nullptr)) {}
+  using Files = EmbeddedCoordination::Files;
+
+  explicit SimTree(uint64_t seed) : SimTree(seed, nullptr) {}
+  // REQUIRES: the folder can be opened.
+  SimTree(uint64_t seed, const Files& files) : SimTree(seed, &files) {}
   ~SimTree() {
     observer_ = nullptr;
     executor_.Shutdown();
@@ -44,7 +45,7 @@ class SimTree {
 
   base::SimExecutor& executor() { return executor_; }
   base::Network& network() { return network_; }
-  EmbeddedCoordination& coordination() { return coordination_; }
+  EmbeddedCoordination& coordination() { return *coordination_; }
 
   // A timer of `node`.
   void After(base::NodeId node, base::Duration delay, base::Task task) {
@@ -67,11 +68,15 @@ class SimTree {
   GetResult Get(const std::string& path) {
     return Await<GetResult>([&](GetCallback done) { observer_->Get(path, {}, std::move(done)); });
   }
-  Code Commit(std::vector<Operation> operations) {
-    return Await<CommitResult>([&](CommitCallback done) {
-             observer_->Commit(std::move(operations), std::move(done));
-           })
-        .code;
+  std::vector<std::string> Children(const std::string& path) {
+    return Await<ChildrenResult>(
+               [&](ChildrenCallback done) { observer_->Children(path, {}, std::move(done)); })
+        .names;
+  }
+  Code Commit(std::vector<Operation> operations) { return Ask(std::move(operations)).code; }
+  CommitResult Ask(std::vector<Operation> operations) {
+    return Await<CommitResult>(
+        [&](CommitCallback done) { observer_->Commit(std::move(operations), std::move(done)); });
   }
   void MustCommit(std::vector<Operation> operations) {
     ASSERT_EQ(ToString(Commit(std::move(operations))), ToString(Code::kOk));
@@ -87,6 +92,15 @@ class SimTree {
  private:
   static constexpr int32_t kObserver = -100000;
 
+  SimTree(uint64_t seed, const Files* files)
+      : executor_(seed),
+        network_(executor_, {.jitter = std::chrono::microseconds(100), .seed = seed}),
+        coordination_(files == nullptr
+                          ? std::make_unique<EmbeddedCoordination>(executor_, network_)
+                          : EmbeddedCoordination::Open(executor_, network_, *files).value()),
+        observer_(coordination_->Connect({.client = kObserver, .timeout = std::chrono::hours(1)},
+                                         nullptr)) {}
+
   template <class Result, class Ask>
   Result Await(Ask ask) {
     auto answer = std::make_shared<std::optional<Result>>();
@@ -97,7 +111,7 @@ class SimTree {
 
   base::SimExecutor executor_;
   base::Network network_;
-  EmbeddedCoordination coordination_;
+  const std::unique_ptr<EmbeddedCoordination> coordination_;
   std::unique_ptr<Session> observer_;
 };
 
