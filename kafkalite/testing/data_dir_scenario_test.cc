@@ -116,6 +116,16 @@ TEST_P(DataDir, AKilledBrokerComesBackWithWhatItHadWritten) {
   EXPECT_EQ(Consume(), Numbers(0, 40));
 }
 
+TEST_P(DataDir, AMachineThatLosesItsPowerHasWhatWasSyncedBeforeItsAcknowledgement) {
+  Start(InFiles(), {.config = {{"flush.messages", "1"}}});
+  SendNumbers(0, 20);
+  fs_->Crash({.seed = static_cast<uint64_t>(GetParam()), .keep_some = false});
+  StartAgain();
+  EXPECT_EQ(Consume(), Numbers(0, 20));
+  SendNumbers(20, 30);
+  ASSERT_TRUE(AwaitIsr({1, 2, 3}) && AwaitAgreement({1, 2, 3})) << State();
+}
+
 TEST_P(DataDir, AProcessThatIsKilledKeepsEverythingThatItsFollowersHad) {
   Start(InFiles());
   SendNumbers(0, 20);
