@@ -18,10 +18,9 @@
 #define KAFKALITE_CONSUMER_H_
 
 #include <chrono>
-#include <compare>
-#include <cstddef>
 #include <cstdint>
-#include <iterator>
+#include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,22 +29,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "kafkalite/record.h"
+#include "kafkalite/consumed_records.h"  // IWYU pragma: export
+#include "kafkalite/metrics.h"
+#include "kafkalite/topic_partition.h"  // IWYU pragma: export
 
 namespace kafkalite {
 
 namespace client {
 class ConsumerEngine;
-class RecordsData;
 }  // namespace client
 
 class Cluster;
-
-struct TopicPartition {
-  std::string topic;
-  int32_t partition = 0;
-  friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
-};
 
 // What to do where there is no position, or where it has fallen out of the log.
 enum class OffsetReset { kEarliest, kLatest, kError };
@@ -56,83 +50,17 @@ struct ConsumerOptions {
   std::chrono::milliseconds request_timeout{30000};
 
   // Performance.
+  // A leader answers a fetch when it has so many bytes for it, or after fetch_max_wait.
   int32_t fetch_min_bytes = 1;
   std::chrono::milliseconds fetch_max_wait{500};
+  // Of one answer, and of one partition in it; the first batch of an answer is whole, however
+  // large.
   int32_t fetch_max_bytes = 50 << 20;
   int32_t max_partition_fetch_bytes = 1 << 20;
-};
-
-// A record as it lies in the batch in which it was fetched. The views live as long as the Records
-// from which it came.
-struct ConsumedRecord {
-  std::string_view topic;
-  int32_t partition = -1;
-  int64_t offset = -1;
-  int64_t timestamp = -1;  // milliseconds since 1970
-  std::optional<std::string_view> key;
-  std::optional<std::string_view> value;
-
-  // Decoded on each call.
-  std::vector<Header> headers() const;
-
-  int32_t header_count = 0;
-  std::string_view encoded_headers;  // as headers() reads them
-};
-
-// What one Poll returned: owns the batches that its records view, and decodes them as it is
-// iterated. Its memory is charged to the cluster's reader budget until it is destroyed.
-class Records {
- public:
-  // Partition by partition, each in the order of its offsets.
-  class Iterator {
-   public:
-    using iterator_category = std::input_iterator_tag;
-    using value_type = ConsumedRecord;
-    using difference_type = std::ptrdiff_t;
-    using pointer = const ConsumedRecord*;
-    using reference = const ConsumedRecord&;
-
-    Iterator() = default;
-    reference operator*() const { return record_; }
-    pointer operator->() const { return &record_; }
-    Iterator& operator++();
-    void operator++(int) { ++*this; }
-    bool operator==(const Iterator& other) const { return position_ == other.position_; }
-
-   private:
-    friend class Records;
-
-    explicit Iterator(const client::RecordsData* data);
-    bool Decode();
-    void NextBatch();
-
-    ConsumedRecord record_;
-    const char* position_ = nullptr;  // after record_ in its batch; null at the end
-    const char* batch_end_ = nullptr;
-    int64_t base_offset_ = 0;
-    int64_t base_timestamp_ = 0;
-    int64_t timestamp_delta_mask_ = 0;
-    int32_t remaining_ = 0;  // records of the batch
-    const client::RecordsData* data_ = nullptr;
-    size_t part_ = 0;
-    size_t next_batch_ = 0;  // of the part
-  };
-
-  Records();
-  Records(Records&&) noexcept;
-  Records& operator=(Records&&) noexcept;
-  ~Records();
-
-  Iterator begin() const;
-  Iterator end() const { return Iterator(); }
-  bool empty() const { return count() == 0; }
-  int64_t count() const;
-
- private:
-  friend class client::ConsumerEngine;
-  explicit Records(std::shared_ptr<const client::RecordsData> data);
-
-  std::shared_ptr<const client::RecordsData> data_;  // null: nothing
+  // Of one Poll. What was fetched beyond it is returned by the next ones, without another fetch.
+  // Not Java's 500, which is there for max.poll.interval.ms: a record costs nothing before it is
+  // iterated over, and Polls of 500 small records read some 15 % less per second.
+  int32_t max_poll_records = std::numeric_limits<int32_t>::max();
 };
 
 class Consumer {
@@ -144,25 +72,54 @@ class Consumer {
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
-  // Replaces the assignment. Partitions that stay keep their position. NOT_FOUND for an unknown
-  // topic or partition, INVALID_ARGUMENT for one named twice: nothing changes then.
+  // Replaces the assignment. Partitions that stay keep their position, and are paused if they were.
+  // NOT_FOUND for an unknown topic or partition, INVALID_ARGUMENT for one named twice: nothing
+  // changes then.
   absl::Status Assign(const std::vector<TopicPartition>& partitions);
-  // All partitions that the topic has now; call it again for those that are added later.
+  // All partitions that the topics have now; call it again for those that are added later.
   absl::Status AssignTopic(std::string_view topic);
+  absl::Status AssignTopics(const std::vector<std::string>& topics);
   std::vector<TopicPartition> assignment() const;
+
+  // Paused partitions are not fetched, and Poll returns none of their records until they are
+  // resumed; it then goes on where it was. A Seek leaves them paused. FAILED_PRECONDITION unless
+  // all are assigned: nothing changes then.
+  absl::Status Pause(const std::vector<TopicPartition>& partitions);
+  absl::Status Resume(const std::vector<TopicPartition>& partitions);
+  std::vector<TopicPartition> paused() const;
 
   // Where the next Poll reads. FAILED_PRECONDITION unless assigned; INVALID_ARGUMENT if negative.
   absl::Status Seek(const TopicPartition& partition, int64_t offset);
-  // All assigned partitions. The end is the high watermark. These and Position ask the leaders:
-  // DEADLINE_EXCEEDED if they did not answer within request_timeout; a later Poll then asks again.
-  absl::Status SeekToBeginning();
-  absl::Status SeekToEnd();
-  // To the first record at or after the time (milliseconds since 1970), else to the end.
+  // None named: all assigned partitions. The end is the high watermark. These and Position ask the
+  // leaders: DEADLINE_EXCEEDED if they did not answer within request_timeout; a later Poll then
+  // asks again.
+  absl::Status SeekToBeginning(const std::vector<TopicPartition>& partitions = {});
+  absl::Status SeekToEnd(const std::vector<TopicPartition>& partitions = {});
+  // All assigned partitions, to the first record at or after the time (milliseconds since 1970),
+  // else to the end.
   absl::Status SeekToTimestamp(int64_t timestamp_ms);
   // The offset of the next record; waits if it is not known yet.
   absl::StatusOr<int64_t> Position(const TopicPartition& partition);
+  // How many records of the partition the next Polls can return: high watermark less position, as
+  // the last fetch saw it, or the last EndOffsets. Asks nobody: absent as long as it is not known.
+  // FAILED_PRECONDITION unless assigned.
+  absl::StatusOr<std::optional<int64_t>> CurrentLag(const TopicPartition& partition) const;
 
-  // Returns as soon as there is a record, with what is there; nothing after `timeout`.
+  // Offsets of any partitions, assigned or not; no position changes. The end is the high watermark.
+  // Wait for the leaders' answers, request_timeout long unless said otherwise: DEADLINE_EXCEEDED;
+  // NOT_FOUND for an unknown topic or partition. Both name the partition.
+  using Timeout = std::optional<std::chrono::milliseconds>;
+  absl::StatusOr<std::map<TopicPartition, int64_t>> BeginningOffsets(
+      const std::vector<TopicPartition>& partitions, Timeout timeout = std::nullopt);
+  absl::StatusOr<std::map<TopicPartition, int64_t>> EndOffsets(
+      const std::vector<TopicPartition>& partitions, Timeout timeout = std::nullopt);
+  // Of the first record at or after the time; absent where there is none. INVALID_ARGUMENT for a
+  // negative time.
+  absl::StatusOr<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> OffsetsForTimes(
+      const std::map<TopicPartition, int64_t>& timestamps_ms, Timeout timeout = std::nullopt);
+
+  // Returns as soon as there is a record, with what is there, max_poll_records at most; nothing
+  // after `timeout`. Partitions take turns: one that is full does not hold up the others.
   //   OUT_OF_RANGE          a position is outside of the log and auto_offset_reset is kError
   //   NOT_FOUND             an assigned topic is gone; one that was made anew under its name is
   //                         taken for it, and read from the present position on
@@ -170,6 +127,8 @@ class Consumer {
   //   FAILED_PRECONDITION   the cluster is shut down, or nothing is assigned
   // Changes of leaders are waited out.
   absl::StatusOr<Records> Poll(std::chrono::milliseconds timeout);
+
+  ConsumerMetrics metrics() const;
 
  private:
   explicit Consumer(std::unique_ptr<client::ConsumerEngine> engine);

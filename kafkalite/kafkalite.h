@@ -9,6 +9,7 @@
 #include "kafkalite/cluster.h"   // IWYU pragma: export
 #include "kafkalite/config.h"    // IWYU pragma: export
 #include "kafkalite/consumer.h"  // IWYU pragma: export
+#include "kafkalite/metrics.h"   // IWYU pragma: export
 #include "kafkalite/producer.h"  // IWYU pragma: export
 #include "kafkalite/record.h"    // IWYU pragma: export
 #include "kafkalite/topic.h"     // IWYU pragma: export

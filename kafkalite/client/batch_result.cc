@@ -1,11 +1,11 @@
 #include "kafkalite/client/batch_result.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/partition_sender.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/client/timeouts.h"
 #include "kafkalite/producer.h"
 
 namespace kafkalite {
@@ -33,16 +33,6 @@ absl::StatusOr<RecordMetadata> Ticket::Wait(std::chrono::milliseconds timeout) c
 bool Ticket::done() const { return result_ == nullptr || result_->done(); }
 
 namespace client {
-
-base::Duration ToDuration(std::chrono::milliseconds timeout) {
-  // A hundred years are for ever, and do not overflow as nanoseconds.
-  constexpr std::chrono::milliseconds kForever = std::chrono::hours(24 * 365 * 100);
-  return std::clamp(timeout, std::chrono::milliseconds::zero(), kForever);
-}
-
-base::Time DeadlineAfter(base::Time now, std::chrono::milliseconds timeout) {
-  return base::SaturatingAdd(now, ToDuration(timeout));
-}
 
 // Tickets that a thread drops in a row mostly belong to one batch. They are counted here, without
 // an atomic operation, and returned together when one of another batch is dropped, or the thread

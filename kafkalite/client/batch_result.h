@@ -79,11 +79,6 @@ class BatchResult : public base::RefCounted<BatchResult> {
   base::Completion done_;
 };
 
-// `now` + `timeout`, where a timeout of any size, also a negative one, makes sense.
-base::Time DeadlineAfter(base::Time now, std::chrono::milliseconds timeout);
-// A timeout in the unit of the executors, without overflow.
-base::Duration ToDuration(std::chrono::milliseconds timeout);
-
 }  // namespace kafkalite::client
 
 #endif  // KAFKALITE_CLIENT_BATCH_RESULT_H_

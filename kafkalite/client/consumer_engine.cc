@@ -1,43 +1,31 @@
 #include "kafkalite/client/consumer_engine.h"
 
 #include <algorithm>
-#include <iterator>
-#include <limits>
+#include <set>
+#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "kafkalite/base/budget.h"
-#include "kafkalite/base/completion.h"
-#include "kafkalite/base/executor.h"
-#include "kafkalite/base/mutex.h"
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/client/always_called.h"
 #include "kafkalite/client/await.h"
-#include "kafkalite/client/public_call.h"
 #include "kafkalite/client/records.h"
-#include "kafkalite/format/compressed_batch.h"
-#include "kafkalite/model/error_code.h"
-#include "kafkalite/transport/client_service.h"
+#include "kafkalite/client/timeouts.h"
+#include "kafkalite/protocol/list_offsets.h"
 
 namespace kafkalite::client {
 namespace {
 
-using model::ErrorCode;
 using std::chrono::milliseconds;
-
-constexpr base::Duration kFirstPause = milliseconds(5);
-constexpr base::Duration kLongestPause = milliseconds(100);
-// A broker that answers sooner than this that it has nothing is not asked again before.
-constexpr base::Duration kEmptyPause = milliseconds(1);
-// Timeouts beyond this are for ever: they would not fit into nanoseconds.
-constexpr milliseconds kForEver = std::chrono::hours(24 * 365 * 10);
 
 model::TopicPartition ToModel(const TopicPartition& partition) {
   return {partition.topic, model::PartitionId(partition.partition)};
 }
+TopicPartition ToPublic(const model::TopicPartition& tp) {
+  return {tp.topic, tp.partition.value()};
+}
 
-std::string Describe(const model::TopicPartition& tp) {
-  return base::Cat("partition ", tp.partition.value(), " of topic '", tp.topic, "'");
+std::string Describe(const TopicPartition& tp) {
+  return base::Cat("partition ", tp.partition, " of topic '", tp.topic, "'");
 }
 
 template <class T>
@@ -63,107 +51,11 @@ absl::Status Validate(const ConsumerOptions& options) {
       CheckAtLeast<int64_t>("fetch_max_wait", options.fetch_max_wait.count(), 0, " ms"));
   KL_RETURN_IF_ERROR(CheckAtLeast("fetch_min_bytes", options.fetch_min_bytes, 0, ""));
   KL_RETURN_IF_ERROR(CheckAtLeast("fetch_max_bytes", options.fetch_max_bytes, 0, ""));
+  KL_RETURN_IF_ERROR(CheckAtLeast("max_poll_records", options.max_poll_records, 1, ""));
   return CheckAtLeast("max_partition_fetch_bytes", options.max_partition_fetch_bytes, 0, "");
 }
 
-// The timestamp to look up where there is no position; none if that is an error.
-std::optional<int64_t> ResetTimestamp(OffsetReset reset) {
-  switch (reset) {
-    case OffsetReset::kEarliest:
-      return protocol::kEarliestTimestamp;
-    case OffsetReset::kLatest:
-      return protocol::kLatestTimestamp;
-    case OffsetReset::kError:
-      break;
-  }
-  return std::nullopt;
-}
-
-base::Time DeadlineAfter(base::Time now, milliseconds timeout) {
-  if (timeout >= kForEver) return base::Time::max();
-  return base::SaturatingAdd(now, std::max(timeout, milliseconds(0)));
-}
-
-base::Duration ToDuration(milliseconds timeout) { return std::min(timeout, kForEver); }
-
 }  // namespace
-
-// Where answers go. Thread safety: any thread. Lifetime: as long as the engine or an answer that is
-// still to come.
-class ConsumerEngine::Inbox final : public ClosedListener {
- public:
-  template <class Response>
-  struct Answer {
-    uint64_t id;
-    absl::StatusOr<Response> response;
-  };
-  struct TopicAnswer {
-    std::string topic;
-    absl::StatusOr<std::shared_ptr<const TopicMetadata>> result;
-  };
-  struct Answers {
-    std::vector<TopicAnswer> topics;
-    std::vector<Answer<protocol::ListOffsetsResponse>> offsets;
-    std::vector<Answer<protocol::FetchResponse>> batches;
-
-    bool empty() const { return topics.empty() && offsets.empty() && batches.empty(); }
-  };
-
-  void Add(TopicAnswer answer) { Add(&Answers::topics, std::move(answer)); }
-  void Add(Answer<protocol::ListOffsetsResponse> answer) {
-    Add(&Answers::offsets, std::move(answer));
-  }
-  void Add(Answer<protocol::FetchResponse> answer) { Add(&Answers::batches, std::move(answer)); }
-
-  Answers Take() {
-    base::MutexLock lock(mu_);
-    return std::exchange(answers_, {});
-  }
-
-  // Signalled with the next answer; null if there is one already. A delivery report that runs while
-  // a call waits may call the consumer, too: both then wait for the same.
-  std::shared_ptr<base::Completion> AwaitAnswer() {
-    base::MutexLock lock(mu_);
-    if (!answers_.empty() || cluster_closed_) return nullptr;
-    if (waiter_ == nullptr) waiter_ = std::make_shared<base::Completion>();
-    return waiter_;
-  }
-
-  void OnClusterClosed() override {
-    base::MutexLock lock(mu_);
-    cluster_closed_ = true;
-    Wake();
-  }
-
-  // Nobody will take answers any more: those to come must not keep batches alive.
-  void Close() {
-    Answers dropped;
-    base::MutexLock lock(mu_);
-    closed_ = true;
-    dropped = std::exchange(answers_, {});
-  }
-
- private:
-  template <class T>
-  void Add(std::vector<T> Answers::*list, T answer) {
-    base::MutexLock lock(mu_);
-    if (closed_) return;  // the answer is destroyed outside of the lock
-    (answers_.*list).push_back(std::move(answer));
-    Wake();
-  }
-
-  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (waiter_ == nullptr) return;
-    waiter_->Signal();
-    waiter_ = nullptr;
-  }
-
-  base::Mutex mu_;
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  bool cluster_closed_ ABSL_GUARDED_BY(mu_) = false;
-  Answers answers_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<base::Completion> waiter_ ABSL_GUARDED_BY(mu_);
-};
 
 absl::StatusOr<std::unique_ptr<ConsumerEngine>> ConsumerEngine::Create(
     std::shared_ptr<ClientRuntime> runtime, const ConsumerOptions& options) {
@@ -177,34 +69,32 @@ ConsumerEngine::ConsumerEngine(std::shared_ptr<ClientRuntime> runtime,
                                const ConsumerOptions& options)
     : client_(ClusterClient::Create(std::move(runtime))),
       options_(options),
-      inbox_(std::make_shared<Inbox>()) {
-  client_->runtime().AddClosedListener(inbox_);
-}
+      requests_(client_, options) {}
 
-ConsumerEngine::~ConsumerEngine() { inbox_->Close(); }
+ConsumerEngine::~ConsumerEngine() = default;
 
 // --- The assignment ------------------------------------------------------------------------------
 
-absl::StatusOr<std::shared_ptr<const TopicMetadata>> ConsumerEngine::AwaitTopic(
-    const std::string& topic) {
-  auto metadata = Await<std::shared_ptr<const TopicMetadata>>(
-      executor(), DeadlineAfter(Now(), options_.request_timeout), [&](auto reply) {
+absl::StatusOr<ConsumerEngine::Metadata> ConsumerEngine::AwaitTopic(const std::string& topic) {
+  auto metadata = Await<Metadata>(
+      *client_->runtime().executor, DeadlineAfter(requests_.Now(), options_.request_timeout),
+      [&](auto reply) {
         client_->Refresh(topic, ToDuration(options_.request_timeout), std::move(reply));
       });
   if (absl::IsDeadlineExceeded(metadata.status())) {
-    return absl::UnavailableError("no broker answered a metadata request in time");
+    return absl::UnavailableError(
+        base::Cat("topic '", topic, "': no broker answered a metadata request in time"));
   }
   return metadata;
 }
 
 absl::Status ConsumerEngine::Assign(const std::vector<TopicPartition>& partitions) {
   KL_RETURN_IF_ERROR(client_->CheckOpen());
-  std::map<std::string, std::shared_ptr<const TopicMetadata>> topics;
+  std::map<std::string, Metadata> topics;
   std::map<model::TopicPartition, TopicMetadata::Partition> assignment;
   for (const TopicPartition& partition : partitions) {
-    const model::TopicPartition tp = ToModel(partition);
-    if (!assignment.try_emplace(tp).second) {
-      return absl::InvalidArgumentError(base::ToAbsl(Describe(tp) + " is assigned twice"));
+    if (!assignment.try_emplace(ToModel(partition)).second) {
+      return absl::InvalidArgumentError(base::ToAbsl(Describe(partition) + " is assigned twice"));
     }
     topics.try_emplace(partition.topic);
   }
@@ -215,8 +105,8 @@ absl::Status ConsumerEngine::Assign(const std::vector<TopicPartition>& partition
     const auto& known = topics[tp.topic]->partitions;
     const int32_t number = tp.partition.value();
     if (number < 0 || static_cast<size_t>(number) >= known.size()) {
-      return absl::NotFoundError(
-          base::ToAbsl(base::Cat("there is no ", Describe(tp), ", which has ", known.size())));
+      return absl::NotFoundError(base::ToAbsl(
+          base::Cat("there is no ", Describe(ToPublic(tp)), ", which has ", known.size())));
     }
     partition = known[static_cast<size_t>(number)];
   }
@@ -224,14 +114,20 @@ absl::Status ConsumerEngine::Assign(const std::vector<TopicPartition>& partition
   return absl::OkStatus();
 }
 
-absl::Status ConsumerEngine::AssignTopic(std::string_view topic) {
+absl::Status ConsumerEngine::AssignTopics(const std::vector<std::string>& topics) {
   KL_RETURN_IF_ERROR(client_->CheckOpen());
-  KL_ASSIGN_OR_RETURN(const auto metadata, AwaitTopic(std::string(topic)));
   std::map<model::TopicPartition, TopicMetadata::Partition> assignment;
   std::vector<TopicPartition> names;
-  for (const TopicMetadata::Partition& partition : metadata->partitions) {
-    names.push_back({metadata->name, static_cast<int32_t>(names.size())});
-    assignment.emplace(ToModel(names.back()), partition);
+  std::set<std::string> seen;
+  for (const std::string& topic : topics) {
+    if (!seen.insert(topic).second) {
+      return absl::InvalidArgumentError(base::Cat("topic '", topic, "' is assigned twice"));
+    }
+    KL_ASSIGN_OR_RETURN(const Metadata metadata, AwaitTopic(topic));
+    for (size_t i = 0; i < metadata->partitions.size(); ++i) {
+      names.push_back({metadata->name, static_cast<int32_t>(i)});
+      assignment.emplace(ToModel(names.back()), metadata->partitions[i]);
+    }
   }
   Replace(assignment, std::move(names));
   return absl::OkStatus();
@@ -242,18 +138,17 @@ void ConsumerEngine::Replace(
     std::vector<TopicPartition> names) {
   // Answers for those that go must not meet them if they come again.
   for (const auto& [tp, partition] : partitions_) {
-    if (!assignment.contains(tp)) Detach(*partition);
+    if (!assignment.contains(tp)) partition->Detach();
   }
-  std::map<model::TopicPartition, PartitionRef> partitions;
+  std::map<model::TopicPartition, ConsumerPartitionRef> partitions;
   for (const TopicPartition& name : names) {
     const model::TopicPartition tp = ToModel(name);
-    PartitionRef& partition = partitions[tp];
+    ConsumerPartitionRef& partition = partitions[tp];
     if (const auto known = partitions_.find(tp); known != partitions_.end()) {
       partition = known->second;
       continue;
     }
-    partition = std::make_shared<Partition>();
-    partition->tp = tp;
+    partition = std::make_shared<ConsumerPartition>(tp);
     partition->leader = assignment.at(tp).leader;
     partition->leader_epoch = assignment.at(tp).leader_epoch;
     partition->lookup = ResetTimestamp(options_.auto_offset_reset);
@@ -266,12 +161,22 @@ void ConsumerEngine::Replace(
 
 std::vector<TopicPartition> ConsumerEngine::assignment() const { return assignment_; }
 
-absl::StatusOr<ConsumerEngine::PartitionRef> ConsumerEngine::Assigned(
+absl::StatusOr<ConsumerPartitionRef> ConsumerEngine::Assigned(
     const TopicPartition& partition) const {
-  const model::TopicPartition tp = ToModel(partition);
-  const auto found = partitions_.find(tp);
+  const auto found = partitions_.find(ToModel(partition));
   if (found != partitions_.end()) return found->second;
-  return absl::FailedPreconditionError(base::ToAbsl(Describe(tp) + " is not assigned"));
+  return absl::FailedPreconditionError(base::ToAbsl(Describe(partition) + " is not assigned"));
+}
+
+absl::StatusOr<ConsumerPartitions> ConsumerEngine::AllAssigned(
+    const std::vector<TopicPartition>& partitions, bool empty_is_all) const {
+  if (partitions.empty() && empty_is_all) return queue_;
+  ConsumerPartitions found;
+  for (const TopicPartition& name : partitions) {
+    KL_ASSIGN_OR_RETURN(ConsumerPartitionRef partition, Assigned(name));
+    found.push_back(std::move(partition));
+  }
+  return found;
 }
 
 absl::Status ConsumerEngine::CheckAssigned() const {
@@ -280,101 +185,191 @@ absl::Status ConsumerEngine::CheckAssigned() const {
   return absl::FailedPreconditionError("no partition is assigned");
 }
 
-// --- Positions -----------------------------------------------------------------------------------
-
-void ConsumerEngine::Detach(Partition& partition) {
-  ++partition.generation;
-  partition.asked = false;
-  partition.batches.clear();
-  partition.error = absl::OkStatus();
+absl::Status ConsumerEngine::Pause(const std::vector<TopicPartition>& partitions) {
+  return SetPaused(partitions, true);
+}
+absl::Status ConsumerEngine::Resume(const std::vector<TopicPartition>& partitions) {
+  return SetPaused(partitions, false);
 }
 
-void ConsumerEngine::LookUp(Partition& partition, int64_t timestamp) {
-  Detach(partition);
-  partition.position.reset();
-  partition.lookup = timestamp;
-}
-
-absl::Status ConsumerEngine::Seek(const TopicPartition& partition, int64_t offset) {
+absl::Status ConsumerEngine::SetPaused(const std::vector<TopicPartition>& partitions, bool paused) {
   KL_RETURN_IF_ERROR(client_->CheckOpen());
-  KL_ASSIGN_OR_RETURN(const PartitionRef found, Assigned(partition));
-  if (offset < 0) {
-    return absl::InvalidArgumentError(
-        base::ToAbsl(base::Cat("cannot seek to offset ", offset, " of ", Describe(found->tp))));
-  }
-  Detach(*found);
-  found->position = model::Offset(offset);
-  found->lookup.reset();
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitions found, AllAssigned(partitions, false));
+  for (const ConsumerPartitionRef& partition : found) partition->paused = paused;
   return absl::OkStatus();
 }
 
-absl::Status ConsumerEngine::SeekToBeginning() { return SeekTo(protocol::kEarliestTimestamp); }
-absl::Status ConsumerEngine::SeekToEnd() { return SeekTo(protocol::kLatestTimestamp); }
+std::vector<TopicPartition> ConsumerEngine::paused() const {
+  std::vector<TopicPartition> paused;
+  for (const TopicPartition& name : assignment_) {
+    if (partitions_.at(ToModel(name))->paused) paused.push_back(name);
+  }
+  return paused;
+}
+
+// --- Positions -----------------------------------------------------------------------------------
+
+absl::Status ConsumerEngine::Seek(const TopicPartition& partition, int64_t offset) {
+  KL_RETURN_IF_ERROR(client_->CheckOpen());
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitionRef found, Assigned(partition));
+  if (offset < 0) {
+    return absl::InvalidArgumentError(
+        base::ToAbsl(base::Cat("cannot seek to offset ", offset, " of ", Describe(partition))));
+  }
+  found->SeekTo(model::Offset(offset));
+  return absl::OkStatus();
+}
+
+absl::Status ConsumerEngine::SeekToBeginning(const std::vector<TopicPartition>& partitions) {
+  return SeekTo(partitions, protocol::kEarliestTimestamp);
+}
+absl::Status ConsumerEngine::SeekToEnd(const std::vector<TopicPartition>& partitions) {
+  return SeekTo(partitions, protocol::kLatestTimestamp);
+}
 
 absl::Status ConsumerEngine::SeekToTimestamp(int64_t timestamp_ms) {
   if (timestamp_ms < 0) {
     return absl::InvalidArgumentError(
         base::ToAbsl(base::Cat("cannot seek to the timestamp ", timestamp_ms)));
   }
-  return SeekTo(timestamp_ms);
+  return SeekTo({}, timestamp_ms);
 }
 
-absl::Status ConsumerEngine::SeekTo(int64_t timestamp) {
+absl::Status ConsumerEngine::SeekTo(const std::vector<TopicPartition>& partitions,
+                                    int64_t timestamp) {
   KL_RETURN_IF_ERROR(CheckAssigned());
-  for (const PartitionRef& partition : queue_) LookUp(*partition, timestamp);
-  return AwaitPositions(queue_);
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitions found, AllAssigned(partitions, true));
+  for (const ConsumerPartitionRef& partition : found) partition->LookUp(timestamp);
+  return AwaitPositions(found, std::nullopt);
 }
 
 absl::StatusOr<int64_t> ConsumerEngine::Position(const TopicPartition& partition) {
   KL_RETURN_IF_ERROR(client_->CheckOpen());
-  KL_ASSIGN_OR_RETURN(const PartitionRef found, Assigned(partition));
-  KL_RETURN_IF_ERROR(AwaitPositions({found}));
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitionRef found, Assigned(partition));
+  KL_RETURN_IF_ERROR(AwaitPositions({found}, std::nullopt));
   return found->position->value();
 }
 
-absl::Status ConsumerEngine::AwaitPositions(const std::vector<PartitionRef>& partitions) {
-  const base::Time deadline = DeadlineAfter(Now(), options_.request_timeout);
+absl::StatusOr<std::optional<int64_t>> ConsumerEngine::CurrentLag(
+    const TopicPartition& partition) const {
+  KL_RETURN_IF_ERROR(client_->CheckOpen());
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitionRef found, Assigned(partition));
+  return found->lag();
+}
+
+absl::Status ConsumerEngine::AwaitPositions(const ConsumerPartitions& partitions, Timeout timeout) {
+  const milliseconds patience = timeout.value_or(options_.request_timeout);
+  const base::Time deadline = DeadlineAfter(requests_.Now(), patience);
   while (true) {
-    const base::Time now = Hear();
-    bool known = true;
-    for (const PartitionRef& partition : partitions) {
+    const base::Time now = requests_.Hear(partitions);
+    const ConsumerPartition* unknown = nullptr;
+    for (const ConsumerPartitionRef& partition : partitions) {
       if (partition->position.has_value()) continue;
       if (!partition->error.ok()) return std::exchange(partition->error, absl::OkStatus());
-      known = false;
+      if (unknown == nullptr) unknown = partition.get();
     }
-    if (known) return absl::OkStatus();
-    if (Ask(/*fetch=*/false, now)) continue;
-    if (absl::Status waited = Wait(deadline); !waited.ok()) {
-      if (!absl::IsDeadlineExceeded(waited)) return waited;
-      return absl::DeadlineExceededError(
-          "the position is not known yet: no leader told the offset");
+    if (unknown == nullptr) return absl::OkStatus();
+    if (requests_.Ask(partitions, /*fetch=*/false, now)) continue;
+    const absl::Status waited = requests_.Wait(deadline);
+    if (absl::IsDeadlineExceeded(waited)) {
+      return absl::DeadlineExceededError(base::Cat(
+          unknown->Describe(), ": no leader told the offset within ", patience.count(), " ms"));
     }
+    KL_RETURN_IF_ERROR(waited);
   }
+}
+
+// --- Offsets of any partition --------------------------------------------------------------------
+
+absl::StatusOr<ConsumerEngine::Offsets> ConsumerEngine::BeginningOffsets(
+    const std::vector<TopicPartition>& partitions, Timeout timeout) {
+  return LookUpEnds(partitions, protocol::kEarliestTimestamp, timeout);
+}
+
+absl::StatusOr<ConsumerEngine::Offsets> ConsumerEngine::EndOffsets(
+    const std::vector<TopicPartition>& partitions, Timeout timeout) {
+  return LookUpEnds(partitions, protocol::kLatestTimestamp, timeout);
+}
+
+absl::StatusOr<ConsumerEngine::Offsets> ConsumerEngine::LookUpEnds(
+    const std::vector<TopicPartition>& partitions, int64_t timestamp, Timeout timeout) {
+  std::map<TopicPartition, int64_t> timestamps;
+  for (const TopicPartition& partition : partitions) timestamps.emplace(partition, timestamp);
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitions found, LookUp(timestamps, timeout));
+  Offsets offsets;
+  for (const ConsumerPartitionRef& partition : found) {
+    offsets.emplace(ToPublic(partition->tp), partition->position->value());
+    const auto assigned = partitions_.find(partition->tp);
+    if (assigned == partitions_.end() || !partition->high_watermark.has_value()) continue;
+    assigned->second->high_watermark = partition->high_watermark;
+  }
+  return offsets;
+}
+
+absl::StatusOr<ConsumerEngine::OffsetsByTime> ConsumerEngine::OffsetsForTimes(
+    const std::map<TopicPartition, int64_t>& timestamps_ms, Timeout timeout) {
+  for (const auto& [partition, timestamp] : timestamps_ms) {
+    if (timestamp >= 0) continue;
+    return absl::InvalidArgumentError(base::ToAbsl(base::Cat(
+        "the timestamp to look up in ", Describe(partition), " is negative: ", timestamp)));
+  }
+  KL_ASSIGN_OR_RETURN(const ConsumerPartitions found, LookUp(timestamps_ms, timeout));
+  OffsetsByTime offsets;
+  for (const ConsumerPartitionRef& partition : found) {
+    std::optional<OffsetAndTimestamp>& offset = offsets[ToPublic(partition->tp)];
+    if (*partition->position < model::Offset(0)) continue;
+    offset = {.offset = partition->position->value(), .timestamp = partition->found_timestamp};
+  }
+  return offsets;
+}
+
+absl::StatusOr<ConsumerPartitions> ConsumerEngine::LookUp(
+    const std::map<TopicPartition, int64_t>& timestamps, Timeout timeout) {
+  KL_RETURN_IF_ERROR(client_->CheckOpen());
+  ConsumerPartitions partitions;
+  for (const auto& [name, timestamp] : timestamps) {
+    auto partition = std::make_shared<ConsumerPartition>(ToModel(name));
+    partition->lookup_only = true;
+    partition->LookUp(timestamp);
+    partitions.push_back(std::move(partition));
+  }
+  KL_RETURN_IF_ERROR(AwaitPositions(partitions, timeout));
+  return partitions;
 }
 
 // --- Poll ----------------------------------------------------------------------------------------
 
 absl::StatusOr<Records> ConsumerEngine::Poll(milliseconds timeout) {
   KL_RETURN_IF_ERROR(CheckAssigned());
-  base::Time now = Hear();
+  base::Time now = requests_.Hear(queue_);
   const base::Time deadline = DeadlineAfter(now, timeout);
+  // What one partition has left must not keep the others from being asked.
+  if (HasBuffered() && requests_.Ask(queue_, /*fetch=*/true, now)) now = requests_.Hear(queue_);
   while (true) {
     if (std::optional<absl::Status> error = TakeError()) return *std::move(error);
     absl::StatusOr<Records> records = TakeRecords();
     if (!records.ok() || !records->empty()) return records;
     // Within a process the answers are there as soon as we have asked.
-    if (!Ask(/*fetch=*/true, now)) {
-      if (absl::Status waited = Wait(deadline); !waited.ok()) {
+    if (!requests_.Ask(queue_, /*fetch=*/true, now)) {
+      if (absl::Status waited = requests_.Wait(deadline); !waited.ok()) {
         if (absl::IsDeadlineExceeded(waited)) return Records();
         return waited;
       }
     }
-    now = Hear();
+    now = requests_.Hear(queue_);
   }
 }
 
+bool ConsumerEngine::HasBuffered() const {
+  return std::any_of(queue_.begin(), queue_.end(), [](const ConsumerPartitionRef& partition) {
+    return !partition->fetched.empty();
+  });
+}
+
 std::optional<absl::Status> ConsumerEngine::TakeError() {
-  for (const PartitionRef& partition : queue_) {
+  for (const ConsumerPartitionRef& partition : queue_) {
+    // What became of fetching a paused partition is told when it is resumed.
+    if (partition->paused && partition->position.has_value()) continue;
     if (!partition->error.ok()) return std::exchange(partition->error, absl::OkStatus());
   }
   return std::nullopt;
@@ -382,19 +377,18 @@ std::optional<absl::Status> ConsumerEngine::TakeError() {
 
 absl::StatusOr<Records> ConsumerEngine::TakeRecords() {
   std::shared_ptr<RecordsData> data;
-  for (const PartitionRef& partition : queue_) {
-    if (partition->batches.empty()) continue;
+  for (const ConsumerPartitionRef& partition : queue_) {
+    FetchedBatches& fetched = partition->fetched;
+    if (fetched.empty() || partition->paused) continue;
     if (data == nullptr) data = std::make_shared<RecordsData>(client_->runtime().reader_budget);
-    const model::Offset next = partition->batches.back().header.next_offset();
-    RecordsData::Part part{.tp = partition->tp,
-                           .position = *partition->position,
-                           .batches = std::move(partition->batches)};
-    if (!data->TryAdd(part)) {
-      partition->batches = std::move(part.batches);
-      break;
-    }
-    partition->batches.clear();
-    partition->position = next;
+    const int64_t room = options_.max_poll_records - data->count();
+    if (room <= 0) break;
+    const FetchedBatches::Slice slice = fetched.Front(room);
+    if (!data->TryCharge(fetched.batches(slice))) break;
+    data->Add(partition->tp, slice, fetched.Take(slice));
+    partition->position = slice.next;
+    records_consumed_ += slice.records;
+    bytes_consumed_ += slice.bytes;
   }
   if (data == nullptr) return Records();
   if (data->count() == 0) {
@@ -404,284 +398,22 @@ absl::StatusOr<Records> ConsumerEngine::TakeRecords() {
                   budget.limit_bytes(), " bytes (ClusterOptions::reader_memory_bytes)")));
   }
   // Who was not served goes first next time.
-  std::stable_partition(queue_.begin(), queue_.end(), [&data](const PartitionRef& partition) {
+  std::stable_partition(queue_.begin(), queue_.end(), [&data](const ConsumerPartitionRef& p) {
     return std::none_of(data->parts().begin(), data->parts().end(),
-                        [&](const RecordsData::Part& part) { return part.tp == partition->tp; });
+                        [&p](const RecordsData::Part& part) { return part.tp == p->tp; });
   });
   return Records(std::move(data));
 }
 
-// --- The machine ---------------------------------------------------------------------------------
-
-absl::Status ConsumerEngine::Wait(base::Time deadline) {
-  KL_RETURN_IF_ERROR(client_->CheckOpen());
-  if (const std::shared_ptr<base::Completion> answered = inbox_->AwaitAnswer()) {
-    const absl::Status waited =
-        PublicCall::Block(executor(), *answered, std::min(deadline, wake_at_));
-    // To wake for the next thing to do is no failure; the deadline is.
-    if (!waited.ok() && !(absl::IsDeadlineExceeded(waited) && wake_at_ < deadline)) return waited;
+ConsumerMetrics ConsumerEngine::metrics() const {
+  ConsumerMetrics metrics;
+  metrics.records_consumed = records_consumed_;
+  metrics.bytes_consumed = bytes_consumed_;
+  requests_.Count(metrics);
+  for (const ConsumerPartitionRef& partition : queue_) {
+    metrics.records_lag_max = std::max(metrics.records_lag_max, partition->lag());
   }
-  return client_->CheckOpen();
-}
-
-base::Time ConsumerEngine::Hear() {
-  const base::Time now = Now();
-  Inbox::Answers answers = inbox_->Take();
-  for (const auto& [topic, result] : answers.topics) OnTopic(topic, result, now);
-  for (const auto& [id, answer] : answers.offsets) OnOffsets(id, answer, now);
-  for (auto& [id, answer] : answers.batches) OnFetched(id, std::move(answer), now);
-  Expire(now);
-  return now;
-}
-
-void ConsumerEngine::OnTopic(const std::string& topic,
-                             const absl::StatusOr<std::shared_ptr<const TopicMetadata>>& result,
-                             base::Time now) {
-  refreshing_.erase(topic);
-  for (const PartitionRef& partition : queue_) {
-    if (partition->tp.topic != topic || partition->leader != model::kNoBroker) continue;
-    const auto number = static_cast<size_t>(partition->tp.partition.value());
-    if (result.ok() && number < (*result)->partitions.size()) {
-      partition->leader = (*result)->partitions[number].leader;
-      partition->leader_epoch = (*result)->partitions[number].leader_epoch;
-      if (partition->leader == model::kNoBroker) Fail(*partition, now);
-      continue;
-    }
-    Fail(*partition, now);
-    if (result.ok() || absl::IsNotFound(result.status())) {
-      partition->error = absl::NotFoundError(
-          base::ToAbsl(base::Cat("there is no ", Describe(partition->tp), " any more")));
-    } else if (!absl::IsUnavailable(result.status())) {
-      partition->error = result.status();
-    }
-  }
-}
-
-void ConsumerEngine::OnOffsets(uint64_t id,
-                               const absl::StatusOr<protocol::ListOffsetsResponse>& answer,
-                               base::Time now) {
-  const auto request = pending_.extract(id);
-  if (request.empty()) return;
-  const auto& asked = request.mapped().partitions;
-  for (size_t i = 0; i < asked.size(); ++i) {
-    const auto& [partition, generation] = asked[i];
-    if (partition->generation != generation) continue;
-    partition->asked = false;
-    if (answer.ok() && i < answer->partitions.size()) {
-      OnOffset(*partition, answer->partitions[i], now);
-    } else {
-      Fail(*partition, now);
-    }
-  }
-}
-
-void ConsumerEngine::OnOffset(Partition& partition,
-                              const protocol::ListOffsetsResponse::Partition& answer,
-                              base::Time now) {
-  if (answer.error != ErrorCode::kNone) return OnError(partition, answer.error, now);
-  if (answer.offset >= model::Offset(0)) {
-    partition.position = answer.offset;
-    partition.lookup.reset();
-  } else if (partition.lookup != protocol::kLatestTimestamp) {
-    partition.lookup = protocol::kLatestTimestamp;  // no record is that young
-  } else {
-    Fail(partition, now);
-  }
-}
-
-void ConsumerEngine::OnFetched(uint64_t id, absl::StatusOr<protocol::FetchResponse> answer,
-                               base::Time now) {
-  const auto request = pending_.extract(id);
-  if (request.empty()) return;
-  const Pending& pending = request.mapped();
-  bool nothing = answer.ok();
-  for (size_t i = 0; i < pending.partitions.size(); ++i) {
-    const auto& [partition, generation] = pending.partitions[i];
-    if (answer.ok() && i < answer->partitions.size()) {
-      nothing = nothing && answer->partitions[i].error == ErrorCode::kNone &&
-                answer->partitions[i].batches.empty();
-    }
-    if (partition->generation != generation) continue;
-    partition->asked = false;
-    if (answer.ok() && i < answer->partitions.size()) {
-      OnBatches(*partition, answer->partitions[i], now);
-    } else {
-      Fail(*partition, now);
-    }
-  }
-  // Somebody who does not wait for records, though asked to, must not keep us busy.
-  if (!nothing || now - pending.sent >= kEmptyPause) return;
-  for (const auto& [partition, generation] : pending.partitions) {
-    partition->retry_at = std::max(partition->retry_at, pending.sent + kEmptyPause);
-  }
-}
-
-absl::Status ConsumerEngine::Unpack(std::vector<format::Batch>& batches) {
-  for (format::Batch& batch : batches) {
-    if (format::CodecOf(batch.header) == format::Codec::kNone) continue;
-    KL_ASSIGN_OR_RETURN(
-        batch, format::DecompressBatch(batch, format::kMaxRecordsBytes, *client_->runtime().pool));
-  }
-  return absl::OkStatus();
-}
-
-void ConsumerEngine::OnBatches(Partition& partition, protocol::FetchResponse::Partition& answer,
-                               base::Time now) {
-  if (answer.error == ErrorCode::kOffsetOutOfRange) {
-    const std::optional<int64_t> reset = ResetTimestamp(options_.auto_offset_reset);
-    if (!reset.has_value()) {
-      partition.error = absl::OutOfRangeError(base::ToAbsl(
-          base::Cat("position ", partition.position->value(), " of ", Describe(partition.tp),
-                    " is outside of the log, and auto_offset_reset is kError")));
-      return;
-    }
-    Fail(partition, now);  // a broker that says so again and again must not keep us busy
-    LookUp(partition, *reset);
-    return;
-  }
-  if (answer.error != ErrorCode::kNone) return OnError(partition, answer.error, now);
-  partition.pause = base::Duration::zero();
-  // What ends below the position was not asked for.
-  std::vector<format::Batch>& batches = answer.batches;
-  const auto first =
-      std::find_if(batches.begin(), batches.end(), [&partition](const format::Batch& batch) {
-        return batch.header.next_offset() > *partition.position;
-      });
-  batches.erase(batches.begin(), first);
-  if (batches.empty()) return;
-  if (absl::Status unpacked = Unpack(batches); !unpacked.ok()) {
-    partition.error = absl::DataLossError(base::Cat(Describe(partition.tp), " at offset ",
-                                                    partition.position->value(), ": ",
-                                                    base::ToStd(unpacked.message())));
-    return;
-  }
-  if (RecordsData::CountRecords(*partition.position, batches) > 0) {
-    partition.batches = std::move(batches);
-  } else {
-    partition.position = batches.back().header.next_offset();  // nothing there that users see
-  }
-}
-
-void ConsumerEngine::OnError(Partition& partition, ErrorCode error, base::Time now) {
-  Fail(partition, now);
-  // That a record is corrupt is no better at another time.
-  if (!model::IsRetriable(error) || error == ErrorCode::kCorruptMessage) {
-    partition.error = model::ToStatus(error, Describe(partition.tp));
-  }
-}
-
-void ConsumerEngine::Fail(Partition& partition, base::Time now) {
-  partition.leader = model::kNoBroker;
-  partition.retry_at = now + partition.pause;
-  partition.pause = std::clamp(2 * partition.pause, kFirstPause, kLongestPause);
-}
-
-void ConsumerEngine::Expire(base::Time now) {
-  for (auto it = pending_.begin(); it != pending_.end();) {
-    if (it->second.deadline > now) {
-      ++it;
-      continue;
-    }
-    for (const auto& [partition, generation] : it->second.partitions) {
-      if (partition->generation != generation) continue;
-      partition->asked = false;
-      Fail(*partition, now);
-    }
-    it = pending_.erase(it);
-  }
-}
-
-bool ConsumerEngine::Ask(bool fetch, base::Time now) {
-  wake_at_ = base::Time::max();
-  bool asked = false;
-  std::set<std::string> topics;
-  std::map<model::BrokerId, std::vector<PartitionRef>> offsets;
-  std::map<model::BrokerId, std::vector<PartitionRef>> batches;
-  for (const PartitionRef& partition : queue_) {
-    if (partition->asked || !partition->error.ok() || !partition->batches.empty()) continue;
-    if (partition->retry_at > now) {
-      wake_at_ = std::min(wake_at_, partition->retry_at);
-    } else if (!partition->position.has_value() && !partition->lookup.has_value()) {
-      partition->error = absl::OutOfRangeError(
-          base::ToAbsl(Describe(partition->tp) +
-                       " has no position, and auto_offset_reset is kError: seek first"));
-      asked = true;
-    } else if (partition->leader == model::kNoBroker) {
-      if (!refreshing_.contains(partition->tp.topic)) topics.insert(partition->tp.topic);
-    } else if (!partition->position.has_value()) {
-      offsets[partition->leader].push_back(partition);
-    } else if (fetch) {
-      batches[partition->leader].push_back(partition);
-    }
-  }
-  AskForTopics(topics);
-  for (const auto& [broker, partitions] : offsets) AskForOffsets(broker, partitions, now);
-  for (const auto& [broker, partitions] : batches) AskForBatches(broker, partitions, now);
-  for (const auto& [id, pending] : pending_) wake_at_ = std::min(wake_at_, pending.deadline);
-  return asked || !topics.empty() || !offsets.empty() || !batches.empty();
-}
-
-void ConsumerEngine::AskForTopics(const std::set<std::string>& topics) {
-  refreshing_.insert(topics.begin(), topics.end());
-  for (const std::string& topic : topics) {
-    client_->Refresh(
-        topic, ToDuration(options_.request_timeout),
-        [inbox = inbox_, topic](absl::StatusOr<std::shared_ptr<const TopicMetadata>> result) {
-          inbox->Add({topic, std::move(result)});
-        });
-  }
-}
-
-uint64_t ConsumerEngine::AddPending(const std::vector<PartitionRef>& partitions, base::Time now,
-                                    base::Duration timeout) {
-  const uint64_t id = next_id_++;
-  Pending& pending = pending_[id];
-  pending.sent = now;
-  pending.deadline = base::SaturatingAdd(now, timeout);
-  pending.partitions.reserve(partitions.size());
-  for (const PartitionRef& partition : partitions) {
-    partition->asked = true;
-    pending.partitions.emplace_back(partition, partition->generation);
-  }
-  return id;
-}
-
-void ConsumerEngine::AskForOffsets(model::BrokerId broker,
-                                   const std::vector<PartitionRef>& partitions, base::Time now) {
-  protocol::ListOffsetsRequest request;
-  for (const PartitionRef& partition : partitions) {
-    request.partitions.push_back({.tp = partition->tp,
-                                  .current_leader_epoch = partition->leader_epoch,
-                                  .timestamp = *partition->lookup});
-  }
-  const uint64_t id = AddPending(partitions, now, ToDuration(options_.request_timeout));
-  client_->Channel(broker)->ListOffsets(
-      std::move(request),
-      ReplyOnce([inbox = inbox_, id](absl::StatusOr<protocol::ListOffsetsResponse> answer) {
-        inbox->Add({id, std::move(answer)});
-      }));
-}
-
-void ConsumerEngine::AskForBatches(model::BrokerId broker,
-                                   const std::vector<PartitionRef>& partitions, base::Time now) {
-  protocol::FetchRequest request{.max_wait = options_.fetch_max_wait,
-                                 .min_bytes = options_.fetch_min_bytes,
-                                 .max_bytes = options_.fetch_max_bytes,
-                                 .partitions = {}};
-  request.partitions.reserve(partitions.size());
-  for (const PartitionRef& partition : partitions) {
-    request.partitions.push_back({.tp = partition->tp,
-                                  .current_leader_epoch = partition->leader_epoch,
-                                  .fetch_offset = *partition->position,
-                                  .max_bytes = options_.max_partition_fetch_bytes});
-  }
-  const uint64_t id = AddPending(
-      partitions, now, ToDuration(options_.fetch_max_wait) + ToDuration(options_.request_timeout));
-  client_->Channel(broker)->Fetch(
-      std::move(request),
-      ReplyOnce([inbox = inbox_, id](absl::StatusOr<protocol::FetchResponse> answer) {
-        inbox->Add({id, std::move(answer)});
-      }));
+  return metrics;
 }
 
 }  // namespace kafkalite::client

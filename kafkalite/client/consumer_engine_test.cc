@@ -19,6 +19,7 @@
 #include "kafkalite/base/clock.h"
 #include "kafkalite/base/network.h"
 #include "kafkalite/base/sim_executor.h"
+#include "kafkalite/client/consumer_engine_fixture.h"
 #include "kafkalite/client/fake_broker.h"
 #include "kafkalite/consumer.h"
 #include "kafkalite/format/record_batch.h"
@@ -33,71 +34,6 @@ using model::ErrorCode;
 using model::Offset;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Values = std::vector<std::string>;
-
-const TopicPartition kT0 = {"t", 0};
-const TopicPartition kT1 = {"t", 1};
-
-model::TopicPartition ToModel(const TopicPartition& tp) {
-  return {tp.topic, model::PartitionId(tp.partition)};
-}
-
-Values ValuesOf(const Records& records) {
-  Values values;
-  for (const ConsumedRecord& record : records) values.emplace_back(record.value.value_or("null"));
-  EXPECT_EQ(records.count(), static_cast<int64_t>(values.size()));
-  return values;
-}
-
-class ConsumerEngineTest : public testing::TestWithParam<bool> {
- protected:
-  FakeCluster& Start(FakeCluster::Options options = {}) {
-    options.simulated = GetParam();
-    cluster_ = std::make_unique<FakeCluster>(options);
-    return *cluster_;
-  }
-
-  // A consumer of partitions 0 to `partitions` - 1 of the new topic "t".
-  void Consume(int partitions, const ConsumerOptions& options = {}) {
-    cluster_->CreateTopic("t", partitions);
-    Create(options);
-    const absl::Status assigned = consumer_->AssignTopic("t");
-    ASSERT_TRUE(assigned.ok()) << assigned;
-  }
-  void Create(const ConsumerOptions& options = {}) {
-    auto consumer = ConsumerEngine::Create(cluster_->runtime(), options);
-    ASSERT_TRUE(consumer.ok()) << consumer.status();
-    consumer_ = *std::move(consumer);
-  }
-
-  Values Poll(milliseconds timeout = seconds(10)) {
-    const absl::StatusOr<Records> records = consumer_->Poll(timeout);
-    EXPECT_TRUE(records.ok()) << records.status();
-    return records.ok() ? ValuesOf(*records) : Values();
-  }
-  absl::Status PollError() { return consumer_->Poll(seconds(10)).status(); }
-  int64_t Position(const TopicPartition& tp) {
-    const absl::StatusOr<int64_t> position = consumer_->Position(tp);
-    EXPECT_TRUE(position.ok()) << position.status();
-    return position.value_or(-1);
-  }
-
-  void Append(const TopicPartition& tp, const Values& values) {
-    cluster_->Append(ToModel(tp), values);
-  }
-  template <class F>
-  void Change(const TopicPartition& tp, F change) {
-    cluster_->state().With(ToModel(tp), change);
-  }
-  // Runs later, while the test waits.
-  void After(base::Duration delay, std::function<void()> task) {
-    cluster_->executor().PostAt(Now() + delay, [task = std::move(task)] { task(); });
-  }
-  base::Time Now() { return cluster_->executor().clock().Now(); }
-
-  std::unique_ptr<FakeCluster> cluster_;
-  std::unique_ptr<ConsumerEngine> consumer_;
-};
 
 // --- Assignment and positions --------------------------------------------------------------------
 
@@ -123,9 +59,9 @@ TEST_P(ConsumerEngineTest, AssignsAllOrNothing) {
   EXPECT_TRUE(absl::IsNotFound(consumer_->Assign({kT0, {"t", 2}})));
   EXPECT_TRUE(absl::IsNotFound(consumer_->Assign({{"t", -1}})));
   EXPECT_TRUE(absl::IsInvalidArgument(consumer_->Assign({kT0, kT0})));
-  EXPECT_TRUE(absl::IsNotFound(consumer_->AssignTopic("other")));
+  EXPECT_TRUE(absl::IsNotFound(consumer_->AssignTopics({"other"})));
   EXPECT_EQ(consumer_->assignment(), std::vector<TopicPartition>{kT1});
-  ASSERT_TRUE(consumer_->AssignTopic("t").ok());
+  ASSERT_TRUE(consumer_->AssignTopics({"t"}).ok());
   EXPECT_EQ(consumer_->assignment(), (std::vector<TopicPartition>{kT0, kT1}));
 }
 
@@ -581,7 +517,7 @@ TEST(ConsumerEngineThreadsTest, ShutdownWakesAPoll) {
   cluster.CreateTopic("t", 1);
   auto consumer = ConsumerEngine::Create(cluster.runtime(), {});
   ASSERT_TRUE(consumer.ok());
-  ASSERT_TRUE((*consumer)->AssignTopic("t").ok());
+  ASSERT_TRUE((*consumer)->AssignTopics({"t"}).ok());
   std::thread closer([&cluster] {
     std::this_thread::sleep_for(milliseconds(20));
     cluster.Shutdown();
@@ -597,7 +533,7 @@ TEST(ConsumerEngineThreadsTest, ReadsWhatAnotherThreadAppends) {
   cluster.CreateTopic("t", 1);
   auto consumer = ConsumerEngine::Create(cluster.runtime(), {.fetch_max_wait = milliseconds(2)});
   ASSERT_TRUE(consumer.ok());
-  ASSERT_TRUE((*consumer)->AssignTopic("t").ok());
+  ASSERT_TRUE((*consumer)->AssignTopics({"t"}).ok());
   constexpr int kBatches = 2000;
   std::thread appender([&cluster] {
     for (int i = 0; i < kBatches; ++i) cluster.Append(ToModel(kT0), {"a", "b"});
@@ -616,7 +552,7 @@ TEST(ConsumerEngineSimulationTest, SameSeedSameRun) {
     FakeCluster cluster({.simulated = true, .seed = seed, .brokers = 3});
     cluster.CreateTopic("t", 5);
     auto consumer = ConsumerEngine::Create(cluster.runtime(), {});
-    EXPECT_TRUE(consumer.ok() && (*consumer)->AssignTopic("t").ok());
+    EXPECT_TRUE(consumer.ok() && (*consumer)->AssignTopics({"t"}).ok());
     std::string seen;
     for (int i = 0; i < 50; ++i) {
       cluster.Append({"t", model::PartitionId(i % 5)}, {std::to_string(i)});
@@ -657,7 +593,7 @@ TEST(RecordsTest, ShowsAllOfARecord) {
     partition.high_watermark = Offset(4);
   });
   auto consumer = ConsumerEngine::Create(cluster.runtime(), {});
-  ASSERT_TRUE(consumer.ok() && (*consumer)->AssignTopic("t").ok());
+  ASSERT_TRUE(consumer.ok() && (*consumer)->AssignTopics({"t"}).ok());
   const absl::StatusOr<Records> records = (*consumer)->Poll(seconds(10));
   ASSERT_TRUE(records.ok()) << records.status();
   EXPECT_EQ(records->count(), 4);

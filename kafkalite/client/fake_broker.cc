@@ -168,7 +168,10 @@ void FakeState::ListOffsets(BrokerId broker, const protocol::ListOffsetsRequest&
           part.offset = partition.high_watermark;
         } else {
           const Offset offset(std::max<int64_t>(wanted.timestamp - kFirstTimestamp, 0));
-          part.offset = offset < partition.high_watermark ? offset : Offset(-1);
+          if (offset < partition.high_watermark) {
+            part.offset = offset;
+            part.timestamp = kFirstTimestamp + offset.value();
+          }
         }
       }
       response.partitions.push_back(part);

@@ -8,6 +8,7 @@
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/always_called.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/client/timeouts.h"
 #include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/model/error_code.h"
 

@@ -5,8 +5,8 @@
 
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/always_called.h"
-#include "kafkalite/client/batch_result.h"
 #include "kafkalite/client/partition_sender.h"
+#include "kafkalite/client/timeouts.h"
 
 namespace kafkalite::client {
 namespace {

@@ -13,6 +13,7 @@
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/batch_result.h"
 #include "kafkalite/client/public_call.h"
+#include "kafkalite/client/timeouts.h"
 #include "kafkalite/format/compression.h"
 #include "kafkalite/model/topic.h"
 

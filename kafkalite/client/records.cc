@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "kafkalite/base/varint.h"
-#include "kafkalite/consumer.h"
+#include "kafkalite/consumed_records.h"
 #include "kafkalite/record.h"
 
 namespace kafkalite {
@@ -20,26 +20,10 @@ RecordsData::~RecordsData() {
   if (charged_bytes_ > 0) budget_->Release(charged_bytes_);
 }
 
-int64_t RecordsData::CountRecords(model::Offset position,
-                                  const std::vector<format::Batch>& batches) {
-  int64_t count = 0;
-  for (const format::Batch& batch : batches) {
-    if (batch.header.is_control()) continue;
-    if (batch.header.base_offset >= position) {
-      count += batch.header.record_count;
-      continue;
-    }
-    format::RecordIterator it(batch);
-    format::RecordView record;
-    while (it.Next(record)) count += record.offset >= position ? 1 : 0;
-  }
-  return count;
-}
-
-bool RecordsData::TryAdd(Part& part) {
+bool RecordsData::TryCharge(std::span<const format::Batch> batches) {
   std::vector<const base::Buffer*> fresh;
-  fresh.reserve(part.batches.size());
-  for (const format::Batch& batch : part.batches) {
+  fresh.reserve(batches.size());
+  for (const format::Batch& batch : batches) {
     const base::Buffer* buffer = batch.body.buffer().get();
     if (buffer != nullptr && !std::binary_search(buffers_.begin(), buffers_.end(), buffer)) {
       fresh.push_back(buffer);
@@ -52,12 +36,20 @@ bool RecordsData::TryAdd(Part& part) {
 
   if (bytes > 0 && !budget_->TryCharge(bytes)) return false;
   charged_bytes_ += bytes;
-  count_ += CountRecords(part.position, part.batches);
-  parts_.push_back(std::move(part));
   const auto middle = static_cast<ptrdiff_t>(buffers_.size());
   buffers_.insert(buffers_.end(), fresh.begin(), fresh.end());
   std::inplace_merge(buffers_.begin(), buffers_.begin() + middle, buffers_.end());
   return true;
+}
+
+void RecordsData::Add(const model::TopicPartition& tp, const FetchedBatches::Slice& slice,
+                      FetchedBatches::Taken taken) {
+  count_ += slice.records;
+  parts_.push_back({.tp = tp,
+                    .begin = taken.begin,
+                    .whole = slice.whole,
+                    .end_record = slice.end_record,
+                    .batches = std::move(taken.batches)});
 }
 
 }  // namespace client
@@ -131,21 +123,22 @@ void Records::Iterator::NextBatch() {
   for (; part_ < data_->parts().size(); ++part_, next_batch_ = 0) {
     const client::RecordsData::Part& part = data_->parts()[part_];
     while (next_batch_ < part.batches.size()) {
+      const bool first = next_batch_ == 0;
       const format::Batch& batch = part.batches[next_batch_++];
+      const bool last = next_batch_ == part.batches.size();
       const format::BatchHeader& header = batch.header;
       if (header.is_control() || (header.attributes & format::kCompressionMask) != 0) continue;
       const bool append_time = (header.attributes & format::kLogAppendTimeBit) != 0;
-      position_ = batch.body.data();
-      batch_end_ = position_ + batch.body.size();
+      position_ = batch.body.data() + (first ? part.begin.bytes : 0);
+      batch_end_ = batch.body.data() + batch.body.size();
       base_offset_ = header.base_offset.value();
       base_timestamp_ = append_time ? header.max_timestamp : header.base_timestamp;
       timestamp_delta_mask_ = append_time ? 0 : -1;
-      remaining_ = header.record_count;
+      remaining_ = last && !part.whole ? part.end_record : header.record_count;
+      if (first) remaining_ -= part.begin.records;
       record_.topic = part.tp.topic;
       record_.partition = part.tp.partition.value();
-      while (Decode()) {
-        if (record_.offset >= part.position.value()) return;
-      }
+      if (Decode()) return;
     }
   }
   *this = Iterator();

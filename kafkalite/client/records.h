@@ -7,11 +7,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "kafkalite/base/budget.h"
 #include "kafkalite/base/buffer.h"
+#include "kafkalite/client/fetched_batches.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/ids.h"
 
@@ -20,10 +21,12 @@ namespace kafkalite::client {
 // Thread safety: none while it is filled; immutable afterwards, so any thread.
 class RecordsData {
  public:
-  // Batches of one partition, in order.
+  // Batches of one partition, in order, from the middle of the first to the middle of the last.
   struct Part {
     model::TopicPartition tp;
-    model::Offset position;  // the first batch may have records below, which do not count
+    RecordCursor begin;      // in the first batch
+    bool whole = true;       // the last batch is here to its end; else up to
+    int32_t end_record = 0;  // this one, exclusively
     std::vector<format::Batch> batches;
   };
 
@@ -32,15 +35,15 @@ class RecordsData {
   RecordsData(const RecordsData&) = delete;
   RecordsData& operator=(const RecordsData&) = delete;
 
-  // Charges the budget for the capacity of the buffers that are not here yet. False, with `part`
-  // left untouched, if that is more than there is.
-  bool TryAdd(Part& part);
+  // Charges the budget for the capacity of the buffers that are not here yet. False, changing
+  // nothing, if that is more than there is.
+  bool TryCharge(std::span<const format::Batch> batches);
+  // A slice whose batches were charged.
+  void Add(const model::TopicPartition& tp, const FetchedBatches::Slice& slice,
+           FetchedBatches::Taken taken);
 
   const std::vector<Part>& parts() const { return parts_; }
   int64_t count() const { return count_; }
-
-  // How many records of the batches a consumer at `position` sees.
-  static int64_t CountRecords(model::Offset position, const std::vector<format::Batch>& batches);
 
  private:
   const std::shared_ptr<base::Budget> budget_;
