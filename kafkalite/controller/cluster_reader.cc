@@ -62,7 +62,12 @@ void ClusterReader::Read(absl::AnyInvocable<void(bool)> done) {
   for (const std::string& topic : dirty.topic) ReadTopic(topic);
   for (const std::string& topic : dirty.config) ReadConfig(topic);
   for (const TopicPartition& tp : dirty.state) ReadState(tp);
-  if (dirty.isr_changes) ReadIsrChanges();
+  if (dirty.isr_changes) {
+    ReadNotifications(paths::kIsrChanges, &Dirty::isr_changes, &ClusterReader::OnIsrChange);
+  }
+  if (dirty.log_dir_events) {
+    ReadNotifications(paths::kLogDirEvents, &Dirty::log_dir_events, &ClusterReader::OnLogDirEvent);
+  }
   // A deletion is of a topic that has been read: after the topics.
   if (dirty.deletions && (dirty.topics || !dirty.topic.empty())) {
     dirty_.deletions = true;
@@ -243,38 +248,54 @@ void ClusterReader::ReadDeletions() {
                      }));
 }
 
-void ClusterReader::ReadIsrChanges() {
+// --- Notifications -------------------------------------------------------------------------------
+
+void ClusterReader::ReadNotifications(const std::string& folder, bool Dirty::*mark,
+                                      void (ClusterReader::*heard)(const std::string& path,
+                                                                   const std::string& data)) {
   Begin();
-  session_->Children(
-      paths::kIsrChanges,
-      WatchFor([](Dirty& dirty, const std::string&) { dirty.isr_changes = true; }, ""),
-      InStrand([](ClusterReader& self, const ChildrenResult& result) {
-        if (result.code != Code::kOk) {
-          self.dirty_.isr_changes = true;
-          self.ok_ = false;
-          return self.End();
-        }
-        for (const std::string& name : result.names) {
-          const std::string path = std::string(paths::kIsrChanges) + "/" + name;
-          self.Begin();
-          self.session_->Get(
-              path, {}, self.InStrand([path](ClusterReader& self, const GetResult& result) {
-                const auto changed = coordination::PartitionSet::Parse(path, result.data);
-                if (result.code == Code::kOk && changed.ok()) {
-                  for (const TopicPartition& tp : changed->partitions) self.ReadState(tp);
-                }
-                if (Unreachable(result.code)) {
-                  self.dirty_.isr_changes = true;
-                  self.ok_ = false;
-                } else {
-                  self.session_->Commit({coordination::Operation::Delete(path)},
-                                        [](const coordination::CommitResult&) {});
-                }
-                self.End();
-              }));
-        }
-        self.End();
-      }));
+  session_->Children(folder, InStrand([mark](ClusterReader& self) {
+                       self.dirty_.*mark = true;
+                       self.changed_();
+                     }),
+                     InStrand([=](ClusterReader& self, const ChildrenResult& result) {
+                       if (result.code != Code::kOk) {
+                         self.dirty_.*mark = true;
+                         self.ok_ = false;
+                       }
+                       for (const std::string& name : result.names) {
+                         self.ReadNotification(folder + "/" + name, mark, heard);
+                       }
+                       self.End();
+                     }));
+}
+
+void ClusterReader::ReadNotification(const std::string& path, bool Dirty::*mark,
+                                     void (ClusterReader::*heard)(const std::string& path,
+                                                                  const std::string& data)) {
+  Begin();
+  session_->Get(path, {}, InStrand([=](ClusterReader& self, const GetResult& result) {
+                  if (result.code == Code::kOk) (self.*heard)(path, result.data);
+                  if (Unreachable(result.code)) {
+                    self.dirty_.*mark = true;
+                    self.ok_ = false;
+                  } else {
+                    self.session_->Commit({coordination::Operation::Delete(path)},
+                                          [](const coordination::CommitResult&) {});
+                  }
+                  self.End();
+                }));
+}
+
+void ClusterReader::OnIsrChange(const std::string& path, const std::string& data) {
+  const auto changed = coordination::PartitionSet::Parse(path, data);
+  if (!changed.ok()) return;
+  for (const TopicPartition& tp : changed->partitions) ReadState(tp);
+}
+
+void ClusterReader::OnLogDirEvent(const std::string&, const std::string&) {
+  // Which of its logs failed the broker says when it answers a command.
+  ++view_.revision;
 }
 
 }  // namespace kafkalite::controller

@@ -27,6 +27,7 @@ struct Dirty {
   bool topics = false;
   bool deletions = false;
   bool isr_changes = false;
+  bool log_dir_events = false;
   bool config_changes = false;
   bool broker_configs = false;
   std::set<std::string> topic;   // its assignment
@@ -34,8 +35,8 @@ struct Dirty {
   std::set<model::TopicPartition> state;
 
   bool any() const {
-    return brokers || topics || deletions || isr_changes || config_changes || broker_configs ||
-           !topic.empty() || !config.empty() || !state.empty();
+    return brokers || topics || deletions || isr_changes || log_dir_events || config_changes ||
+           broker_configs || !topic.empty() || !config.empty() || !state.empty();
   }
 };
 
@@ -91,7 +92,15 @@ class ClusterReader : public std::enable_shared_from_this<ClusterReader> {
   void ReadConfig(const std::string& topic);
   void ReadState(const model::TopicPartition& tp);
   void ReadDeletions();
-  void ReadIsrChanges();
+  // Kafka's way of telling the controller something: a node that it reads and takes away.
+  void ReadNotifications(const std::string& folder, bool Dirty::*mark,
+                         void (ClusterReader::*heard)(const std::string& path,
+                                                      const std::string& data));
+  void ReadNotification(const std::string& path, bool Dirty::*mark,
+                        void (ClusterReader::*heard)(const std::string& path,
+                                                     const std::string& data));
+  void OnIsrChange(const std::string& path, const std::string& data);
+  void OnLogDirEvent(const std::string& path, const std::string& data);
   void ReadConfigChanges();
   void ReadConfigChange(const std::string& name);
   void ReadBrokerConfigs();

@@ -48,7 +48,8 @@ void Term::Start() {
                                           term->Kick();
                                         });
     Dirty& dirty = self.reader_->dirty();
-    dirty.brokers = dirty.topics = dirty.deletions = dirty.isr_changes = true;
+    dirty.brokers = dirty.topics = dirty.deletions = true;
+    dirty.isr_changes = dirty.log_dir_events = true;
     dirty.config_changes = dirty.broker_configs = true;
     self.Kick();
   });

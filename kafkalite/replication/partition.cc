@@ -31,6 +31,7 @@ void Partition::CarryOut(Effects& effects) {
 }
 
 void Partition::OnProgress() {
+  if (log_->progress().failed) log_failed_.store(true, std::memory_order_relaxed);
   Effects effects;
   core_.Secured(SafeEnd(), effects);
   CarryOut(effects);

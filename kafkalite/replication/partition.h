@@ -11,6 +11,7 @@
 #ifndef KAFKALITE_REPLICATION_PARTITION_H_
 #define KAFKALITE_REPLICATION_PARTITION_H_
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -146,6 +147,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Timeouts, ISR shrink, retention. The broker calls it about ten times a second.
   void Tick();
 
+  // The log can take nothing more: the partition is to be closed, and led by another. Does not wait
+  // for the strand.
+  bool log_failed() const { return log_failed_.load(std::memory_order_relaxed); }
+
   void Inspect(absl::AnyInvocable<void(ReplicaSnapshot)> callback);
 
   // Stops everything and lets go of the log, then calls back.
@@ -273,6 +278,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const Options options_;
   const model::LogId log_id_;
   const std::string state_path_;
+
+  std::atomic<bool> log_failed_{false};
 
   base::Strand strand_;
   // Null once closed.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kafkalite/coordination/znodes.h"
 #include "kafkalite/server/handlers/configs.h"
 #include "kafkalite/server/handlers/delete_records.h"
 #include "kafkalite/server/handlers/fetch.h"
@@ -87,9 +88,27 @@ void BrokerServer::ScheduleTick() {
   host_->After(kTick, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    self->replicas_.Tick();
+    self->replicas_.Tick([self] { self->TellLogDirEvent(); });
     self->ScheduleTick();
   });
+}
+
+void BrokerServer::TellLogDirEvent() {
+  const auto again = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->TellLogDirEvent();
+  };
+  const auto session = host_->session();
+  // A broker that registers is asked for what is offline.
+  if (session == nullptr) return;
+  session->Commit(
+      {coordination::Operation::Create(coordination::paths::kLogDirEventPrefix,
+                                       coordination::LogDirEvent{.broker = host_->self()}.Format(),
+                                       coordination::Operation::Mode::kPersistentSequential)},
+      [host = host_, again](const coordination::CommitResult& result) {
+        if (result.code == coordination::Code::kConnectionLoss) {
+          host->After(kTick, again);
+        }
+      });
 }
 
 // --- Clients ------------------------------------------------------------------------------------

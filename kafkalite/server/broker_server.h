@@ -105,6 +105,8 @@ class BrokerServer final : public transport::ClientService,
 
   void Run(transport::Transport& transport);
   void ScheduleTick();
+  // A log has failed: the controller is told, as by Kafka's brokers (KIP-112), to ask which.
+  void TellLogDirEvent();
 
   struct Update {
     transport::ClusterStateUpdate news;

@@ -177,8 +177,31 @@ std::set<model::TopicPartition> ReplicaManager::Offline() const {
   return offline_;
 }
 
-void ReplicaManager::Tick() {
-  for (const auto& partition : All()) partition->Tick();
+void ReplicaManager::Tick(const std::function<void()>& went_offline) {
+  for (const auto& partition : All()) {
+    if (partition->log_failed()) {
+      CloseFailed(partition, went_offline);
+    } else {
+      partition->Tick();
+    }
+  }
+}
+
+void ReplicaManager::CloseFailed(const std::shared_ptr<Partition>& partition,
+                                 std::function<void()> went_offline) {
+  {
+    base::MutexLock lock(mu_);
+    if (!offline_.insert(partition->tp()).second) return;  // under way
+  }
+  // It stays where it is until its log is closed: nobody opens it again before.
+  partition->Close([this, partition, went_offline = std::move(went_offline)] {
+    {
+      base::MutexLock lock(mu_);
+      const auto found = partitions_.find(partition->tp());
+      if (found != partitions_.end() && found->second == partition) partitions_.erase(found);
+    }
+    went_offline();
+  });
 }
 
 void ReplicaManager::Close(std::shared_ptr<void> until_closed) {

@@ -5,6 +5,7 @@
 #ifndef KAFKALITE_SERVER_REPLICA_MANAGER_H_
 #define KAFKALITE_SERVER_REPLICA_MANAGER_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -39,13 +40,17 @@ class ReplicaManager {
              absl::AnyInvocable<void(absl::Status)> done);
 
   std::map<model::TopicPartition, model::LogId> LogIds() const;
-  // What could not be opened, and has not been told to go since.
+  // What has no log that works, and has not been told to go since.
   std::set<model::TopicPartition> Offline() const;
-  void Tick();
+  // Calls back for each partition that is closed because its log failed: it is among Offline().
+  void Tick(const std::function<void()>& went_offline);
   // Closes every partition; none is opened afterwards. Lets go of `until_closed` when it is done.
   void Close(std::shared_ptr<void> until_closed);
 
  private:
+  // Takes it out of the broker.
+  void CloseFailed(const std::shared_ptr<replication::Partition>& partition,
+                   std::function<void()> went_offline);
   struct InUse {
     std::shared_ptr<void> until_closed;
   };

@@ -146,6 +146,82 @@ TEST_P(DataDir, ATopicThatWasDeletedIsNotThereAgain) {
   EXPECT_TRUE(Consume().empty());
 }
 
+struct Failure {
+  std::string name;
+  Kind kind;
+  absl::Status status;
+};
+
+class FailingDisk : public DataDir {
+ protected:
+  // From now on, for the log of one broker.
+  void Fail(int32_t broker, const Failure& failure) {
+    const std::string file = "/data/broker-" + std::to_string(broker) + "/first-test-0/";
+    fs_->SetFault([=](const MemoryFileSystem::Operation& operation) {
+      const bool fails = operation.kind == failure.kind && absl::StartsWith(operation.path, file) &&
+                         absl::EndsWith(operation.path, ".log");
+      return MemoryFileSystem::Verdict{fails ? failure.status : absl::OkStatus()};
+    });
+  }
+  static std::vector<Failure> Failures() {
+    return {{"a sync", Kind::kSync, absl::DataLossError("EIO")},
+            {"a write", Kind::kWrite, absl::DataLossError("EIO")},
+            {"a full disk", Kind::kWrite, absl::ResourceExhaustedError("ENOSPC")}};
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Executors, FailingDisk, ::testing::Values(kRealTime, 1, 2, 3),
+                         ScenarioName);
+
+TEST_P(FailingDisk, WhereTheLeadersLogFailsAnotherLeadsAndNothingIsLost) {
+  for (const Failure& failure : Failures()) {
+    SCOPED_TRACE(failure.name);
+    ASSERT_NO_FATAL_FAILURE(
+        Start(InFiles(), {.min_insync_replicas = 2, .config = {{"flush.messages", "1"}}}));
+    SendNumbers(0, 5);
+    Fail(1, failure);
+    SendNumbers(5, 10);
+    EXPECT_NE(Describe().leader, 1) << State();
+    EXPECT_EQ(Consume(), Numbers(0, 10));
+    EXPECT_TRUE(AwaitIsr({2, 3})) << State();
+
+    fs_->SetFault({});
+    Wait(milliseconds(300));
+    EXPECT_TRUE(AwaitIsr({2, 3})) << "nobody trusts that log again while the broker runs";
+    EXPECT_FALSE(cluster_->Shutdown(1).ok()) << "it says what could not be made durable";
+    ASSERT_TRUE(cluster_->Restart(1).ok());
+    EXPECT_TRUE(AwaitIsr({1, 2, 3}) && AwaitAgreement({1, 2, 3})) << State();
+    ASSERT_TRUE(cluster_->DeleteTopic(kTopic).ok());
+    StopCluster();
+  }
+}
+
+TEST_P(FailingDisk, AFollowerWhoseLogFailsLeavesTheIsr) {
+  for (const Failure& failure : Failures()) {
+    SCOPED_TRACE(failure.name);
+    ASSERT_NO_FATAL_FAILURE(
+        Start(InFiles(), {.min_insync_replicas = 2, .config = {{"flush.messages", "1"}}}));
+    Fail(3, failure);
+    SendNumbers(0, 5);
+    EXPECT_EQ(Describe().leader, 1) << State();
+    EXPECT_TRUE(AwaitIsr({1, 2})) << State();
+    EXPECT_EQ(Consume(), Numbers(0, 5));
+    fs_->SetFault({});
+    ASSERT_TRUE(cluster_->DeleteTopic(kTopic).ok());
+    StopCluster();
+  }
+}
+
+TEST_P(FailingDisk, WhereTheOnlyLogFailsNothingMoreIsAcknowledged) {
+  Start(InFiles(), {.assignment = {{1}}, .config = {{"flush.messages", "1"}}});
+  SendNumbers(0, 5);
+  Fail(1, Failures()[0]);
+  const auto producer = MakeProducer(Acks::kAll, std::chrono::seconds(1));
+  EXPECT_FALSE(Send(*producer, "5").ok());
+  fs_->SetFault({});
+  EXPECT_FALSE(Send(*producer, "6").ok()) << "the kernel may say that a later sync is fine";
+}
+
 TEST_P(DataDir, LogsAreSpreadOverTheLogDirs) {
   ClusterOptions options = InFiles();
   options.log_dirs = {"/disk1", "/disk2"};
