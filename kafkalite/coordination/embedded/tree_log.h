@@ -1,7 +1,7 @@
 // File: tree_log.h
 //
 // The bytes of the two files that keep a tree: a snapshot of it, and a journal of the commits after
-// that. Pure; docs/internals/coordination.md has an example, byte by byte.
+// that. Pure.
 //
 //   snapshot    = header record               ; the payload is node*
 //   journal     = header record*              ; each payload is commit commit*, what one sync made
@@ -29,6 +29,19 @@
 // A record is written by one call and synced before the next is written. So after a crash only the
 // last one can be torn: it is passed over, for nobody was told of it. A bad record that others
 // follow was damaged later; so was a bad header, or anything bad in a snapshot.
+//
+// A journal (tree_log_test.cc has it, and the snapshot that it makes):
+//
+//   4b4c544a 00000001 0000000000000000 eebb474b   "KLTJ", version 1, after no snapshot
+//   0000000000000015 6d1cc445 b84f0587            a record of 21 bytes
+//     02 04                                       transaction 1, 2 changes
+//       02 082f696473 00 02                       create "/ids", "", the first child of "/"
+//       02 0c2f65706f6368 0230 04                 create "/epoch", "0", the second one
+//   0000000000000016 5b0cd546 45ede53f            one of 22, for the two commits of one sync
+//     04 02                                       transaction 2, 1 change
+//       08 082f696473 02                          an ephemeral, the first child of "/ids"
+//     08 02                                       transaction 4, 1 change; 3 changed nothing here
+//       04 0c2f65706f6368 0231 02                 set "/epoch", "1", its version 1
 //
 // Errors: DATA_LOSS says at which byte; FAILED_PRECONDITION: a newer version wrote this.
 // Thread safety: none needed.

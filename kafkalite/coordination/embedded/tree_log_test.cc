@@ -71,7 +71,7 @@ std::string SnapshotOf(std::string_view payload) {
                    payload);
 }
 
-// --- The format, byte by byte: docs/internals/coordination.md has the same -----------------------
+// --- The format, byte by byte: tree_log.h explains the journal -----------------------------------
 
 const KeptCommit kFirst = {1, {{Kind::kCreate, "/ids", "", 1}, {Kind::kCreate, "/epoch", "0", 2}}};
 const KeptCommit kSecond = {2, {{Kind::kChild, "/ids", "", 1}}};
