@@ -287,6 +287,7 @@ TEST_F(DurableTreeTest, ASessionThatOutlivesItsEngineHearsOfIt) {
   {
     Client client(*coordination);
     client.Append(1);
+    executor.RunFor(base::Duration::zero());
     coordination = nullptr;  // writes what was committed
     executor.RunFor(milliseconds(50));
     client.Append(1);
@@ -296,6 +297,26 @@ TEST_F(DurableTreeTest, ASessionThatOutlivesItsEngineHearsOfIt) {
   }
   executor.Shutdown();
   EXPECT_THAT(SimTree(2, Files()).Children("/"), ElementsAre("n0000000000"));
+}
+
+TEST_F(DurableTreeTest, WhatCannotBeWrittenAtTheEndIsSaid) {
+  base::SimExecutor executor(1);
+  base::Network network(executor, {});
+  const auto coordination = EmbeddedCoordination::Open(executor, network, Files()).value();
+  {
+    FailAll(Call::Kind::kSync);
+    Client client(*coordination);
+    client.Append(1);
+    executor.RunFor(base::Duration::zero());
+    coordination->Close();
+    EXPECT_EQ(coordination->status().code(), StatusCode::kDataLoss);
+    client.Append(1);
+    executor.RunFor(milliseconds(50));
+    EXPECT_THAT(client.codes, ElementsAre(kLoss, kLoss));
+  }
+  coordination->Close();
+  EXPECT_EQ(coordination->status().code(), StatusCode::kDataLoss);
+  executor.Shutdown();
 }
 
 // --- Files that are not as they were left --------------------------------------------------------

@@ -87,8 +87,9 @@ class EmbeddedCoordination final : public Coordination {
   // Why the engine is down: OK unless its files failed.
   absl::Status status() const;
 
-  // Makes durable what was committed and lets go of the folder; the engine is down afterwards, if
-  // there is one. Blocks. The destructor does the same.
+  // Makes durable what was committed, or status() says why not, and lets go of the folder; the
+  // engine is down afterwards, if there is a folder. Blocks; by one thread at a time. The
+  // destructor does the same.
   void Close();
 
  private:

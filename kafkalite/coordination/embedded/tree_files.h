@@ -57,13 +57,19 @@ class TreeFiles {
   // Blocks. Makes the folder if it is not there. DATA_LOSS and FAILED_PRECONDITION name the file,
   // the place in it and what to do; nothing was changed then.
   static absl::StatusOr<Opened> Open(base::Executor& executor, Options options);
-  // Makes durable what was appended.
+  // Closes it.
   ~TreeFiles();
 
   // REQUIRES: before the first Append.
   void Listen(Listener listener) { listener_ = std::move(listener); }
   // Does not wait. Transactions rise from call to call.
   void Append(const KeptCommit& commit);
+  // Waits until what was appended is durable, or failed; status() stays. REQUIRES: no Append comes
+  // after it, or beside it.
+  void Close() {
+    queue_ = nullptr;
+    journal_ = nullptr;
+  }
   // Why no commit becomes durable any more; OK while they do.
   absl::Status status() const;
 
@@ -106,7 +112,7 @@ class TreeFiles {
   absl::Status status_ ABSL_GUARDED_BY(mu_);
 
   // Last, so that it ends first: its tasks use the rest.
-  const std::unique_ptr<base::WorkQueue> queue_;
+  std::unique_ptr<base::WorkQueue> queue_;
 };
 
 struct TreeFiles::Opened {

@@ -40,7 +40,6 @@ std::shared_ptr<TreeServer> TreeServer::Restore(base::Executor& executor, base::
 void TreeServer::ListenToFiles() {
   // What clients do with replies is not for the thread of the disk, and, as everything of this
   // node, not for while it is paused. After the executor's end nobody is there to hear of it.
-  base::MutexLock lock(mu_);
   files_->Listen(
       [weak = weak_from_this(), &executor = executor_, &here = network_.link(kHere, kHere)](
           int64_t transaction, const absl::Status& status) {
@@ -77,16 +76,16 @@ void TreeServer::Fail() {
 }
 
 absl::Status TreeServer::status() const {
-  base::MutexLock lock(mu_);
   return files_ == nullptr ? absl::OkStatus() : files_->status();
 }
 
 void TreeServer::CloseFiles() {
-  std::unique_ptr<TreeFiles> files;  // waits for its disk outside of the lock
-  base::MutexLock lock(mu_);
   if (files_ == nullptr) return;
-  down_ = true;
-  files = std::move(files_);
+  {
+    base::MutexLock lock(mu_);
+    down_ = true;
+  }
+  files_->Close();
 }
 
 // --- Sessions ------------------------------------------------------------------------------------

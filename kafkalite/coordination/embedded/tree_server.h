@@ -102,9 +102,9 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
 
   mutable base::Mutex mu_;
   NodeTree tree_ ABSL_GUARDED_BY(mu_);
-  // Null where the tree is in memory only, and once they are closed.
-  std::unique_ptr<TreeFiles> files_ ABSL_GUARDED_BY(mu_);
-  bool down_ ABSL_GUARDED_BY(mu_) = false;
+  // Null where the tree is in memory only.
+  const std::unique_ptr<TreeFiles> files_;
+  bool down_ ABSL_GUARDED_BY(mu_) = false;  // nothing more is given to the files
   // The last commit given to the files, and the last one that is durable.
   int64_t written_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t durable_ ABSL_GUARDED_BY(mu_) = 0;
