@@ -14,13 +14,14 @@ using model::LogId;
 using model::TopicPartition;
 
 model::LogId NewLogId(model::Incarnation incarnation, int64_t topic_creation_id) {
-  // splitmix64's finisher over both numbers; 0 stays free for "no log".
+  // splitmix64's finisher over both numbers; the lowest byte counts losses, and 0 is "no log".
   uint64_t z = static_cast<uint64_t>(incarnation.value()) * 0x9e3779b97f4a7c15u +
                static_cast<uint64_t>(topic_creation_id);
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   z ^= z >> 31;
-  return LogId(z == 0 ? 1 : z);
+  z &= ~uint64_t{0xff};
+  return LogId(z == 0 ? 0x100 : z);
 }
 
 namespace {
@@ -30,6 +31,7 @@ enum class Standing {
   kDead,     // or without this replica: it could not open it
   kUnknown,  // it lives, but has not said yet what logs it has
   kForeign,  // it lives, with another log than it joined the ISR with
+  kTorn,     // it lives, with that log, but a crash may have cost it some of its end
   kGood,
 };
 
@@ -56,8 +58,9 @@ class Case {
     if (!Lives(broker)) return Standing::kDead;
     if (!view_.brokers.at(broker).reported) return Standing::kUnknown;
     const auto joined = partition_.state->log_ids.find(broker);
-    const bool same = joined != partition_.state->log_ids.end() && joined->second == LogOf(broker);
-    return same ? Standing::kGood : Standing::kForeign;
+    if (joined == partition_.state->log_ids.end()) return Standing::kForeign;
+    if (joined->second == LogOf(broker)) return Standing::kGood;
+    return SameOrigin(joined->second, LogOf(broker)) ? Standing::kTorn : Standing::kForeign;
   }
 
   bool InIsr(BrokerId broker) const {
@@ -127,13 +130,18 @@ std::optional<StateWrite> FirstState(const Case& c, model::ControllerEpoch contr
   return StateWrite{c.tp(), std::move(state), -1};
 }
 
+// Leads with nobody beside it, with the log that it has.
+StateWrite LeadAlone(const Case& c, BrokerId leader, model::ControllerEpoch controller_epoch) {
+  StateWrite write = c.Write(leader, {leader}, controller_epoch);
+  write.state.log_ids = {{leader, c.LogOf(leader)}};
+  return write;
+}
+
 std::optional<StateWrite> ElectFromIsr(const Case& c, model::ControllerEpoch controller_epoch) {
   for (const BrokerId replica : c.partition().replicas) {
     if (replication::kMutantElectOutsideIsr && c.Lives(replica) &&
         c.StandingOf(replica) != Standing::kUnknown) {
-      StateWrite write = c.Write(replica, {replica}, controller_epoch);
-      write.state.log_ids = {{replica, c.LogOf(replica)}};
-      return write;
+      return LeadAlone(c, replica, controller_epoch);
     }
     if (c.InIsr(replica) && c.StandingOf(replica) == Standing::kGood && !c.Bounced(replica)) {
       return c.Write(replica, c.RemainingIsr(replica), controller_epoch);
@@ -148,12 +156,26 @@ std::optional<StateWrite> ElectFromIsr(const Case& c, model::ControllerEpoch con
   return std::nullopt;
 }
 
+// Where a crash took all members of the ISR at once, nobody has more than they have, and one of
+// them leads, as in Kafka. A smaller ISR than min.insync.replicas was not the only one to have what
+// was acknowledged: that is for an unclean election to decide (the last replica standing of
+// KIP-966).
+std::optional<StateWrite> ElectTorn(const Case& c, model::ControllerEpoch controller_epoch) {
+  const auto& isr = c.state().isr;
+  if (static_cast<int64_t>(isr.size()) < c.topic().config.min_insync_replicas) return std::nullopt;
+  for (const BrokerId member : isr) {
+    if (c.StandingOf(member) != Standing::kTorn) return std::nullopt;
+  }
+  for (const BrokerId replica : c.partition().replicas) {
+    if (c.InIsr(replica)) return LeadAlone(c, replica, controller_epoch);
+  }
+  return std::nullopt;
+}
+
 std::optional<StateWrite> ElectUnclean(const Case& c, model::ControllerEpoch controller_epoch) {
   for (const BrokerId replica : c.partition().replicas) {
     if (!c.Lives(replica) || c.StandingOf(replica) == Standing::kUnknown) continue;
-    StateWrite write = c.Write(replica, {replica}, controller_epoch);
-    write.state.log_ids = {{replica, c.LogOf(replica)}};
-    return write;
+    return LeadAlone(c, replica, controller_epoch);
   }
   return std::nullopt;
 }
@@ -174,6 +196,7 @@ std::optional<StateWrite> Mend(const Case& c, model::ControllerEpoch controller_
       std::any_of(c.state().isr.begin(), c.state().isr.end(),
                   [&](BrokerId member) { return c.StandingOf(member) == Standing::kUnknown; });
   if (may_say) return std::nullopt;
+  if (auto elected = ElectTorn(c, controller_epoch)) return elected;
   if (c.topic().config.unclean_leader_election) {
     if (auto elected = ElectUnclean(c, controller_epoch)) return elected;
   }

@@ -128,7 +128,7 @@ TEST(AssignReplicasTest, RefusesInKafkasWords) {
 constexpr int64_t kCreationId = 100;
 const TopicPartition kTp{"t", PartitionId(0)};
 
-LogId LogOf(int32_t broker) { return LogId(static_cast<uint64_t>(broker) * 10); }
+LogId LogOf(int32_t broker) { return LogId(static_cast<uint64_t>(broker) << 8); }
 
 // A topic of one partition on brokers 1, 2 and 3, all of them alive and in the ISR, 1 leading in
 // epoch 5.
@@ -168,7 +168,11 @@ class PlanTest : public testing::Test {
   // Emptied, or with a log that lost something.
   void ComeBackWithAnotherLog(int32_t broker) {
     ComeBack(broker);
-    view_.brokers[BrokerId(broker)].logs[kTp] = LogId(999);
+    view_.brokers[BrokerId(broker)].logs[kTp] = LogId(0x99900);
+  }
+  void ComeBackTorn(int32_t broker) {
+    ComeBack(broker);
+    view_.brokers[BrokerId(broker)].logs[kTp] = model::AfterLoss(LogOf(broker));
   }
   // Registered, but it has not said yet what logs it has.
   void ComeBackUnreported(int32_t broker) {
@@ -326,6 +330,42 @@ TEST_F(PlanTest, Rule24_TheOnlyMemberWithAnotherLogLeadsNothing) {
   CarryOut();
 }
 
+TEST_F(PlanTest, OneThatACrashMayHaveCostItsEndLeavesTheIsrAndAnotherLeads) {
+  ComeBackTorn(1);
+  EXPECT_EQ(Outcome(), "2 of 2 3");
+  CarryOut();
+}
+
+TEST_F(PlanTest, WhereACrashTookAllOfTheIsrOneOfThemLeads) {
+  for (const int32_t broker : {1, 2, 3}) ComeBackTorn(broker);
+  EXPECT_EQ(Outcome(), "1 of 1");
+  EXPECT_EQ(PlanOne()->state.log_ids.at(BrokerId(1)), model::AfterLoss(LogOf(1)));
+  CarryOut();
+}
+
+TEST_F(PlanTest, WhereACrashTookAllOfTheIsrItsMembersAreWaitedFor) {
+  for (const int32_t broker : {1, 2, 3}) ComeBackTorn(broker);
+  Die(2);
+  EXPECT_EQ(Outcome(), "-1 of 1 2 3");
+  ComeBack(2);
+  EXPECT_EQ(Outcome(), "2 of 2");
+}
+
+TEST_F(PlanTest, WhereACrashTookAnIsrBelowMinInsyncReplicasNobodyLeads) {
+  topic().config.min_insync_replicas = 2;
+  SetState(1, {1});
+  ComeBackTorn(1);
+  EXPECT_EQ(Outcome(), "-1 of 1");
+  topic().config.unclean_leader_election = true;
+  EXPECT_EQ(Outcome(), "1 of 1");
+}
+
+TEST_F(PlanTest, OneThatWasWipedIsNotOneThatLostItsEnd) {
+  for (const int32_t broker : {1, 2}) ComeBackTorn(broker);
+  ComeBackWithAnotherLog(3);
+  EXPECT_EQ(Outcome(), "-1 of 1 2 3");
+}
+
 TEST_F(PlanTest, Rule24_AReportedBrokerWithoutTheLogWouldMakeANewOne) {
   SetState(1, {1});
   view_.brokers[BrokerId(1)].logs.clear();
@@ -423,7 +463,7 @@ TEST_F(PlanTest, AnUncleanLeaderIsRecordedWithTheLogThatItHas) {
   ComeBackWithAnotherLog(1);
   topic().config.unclean_leader_election = true;
   EXPECT_EQ(Outcome(), "1 of 1");
-  EXPECT_EQ(PlanOne()->state.log_ids.at(BrokerId(1)), LogId(999));
+  EXPECT_EQ(PlanOne()->state.log_ids.at(BrokerId(1)), LogId(0x99900));
 }
 
 TEST_F(PlanTest, ANewPartitionIsLedByItsFirstLivingReplica) {
@@ -520,8 +560,20 @@ TEST_F(PlanTest, ElectionsOfWhatIsNotThere) {
   EXPECT_EQ(Elect(kPreferred).error, ErrorCode::kUnknownTopicOrPartition);
 }
 
-// --- Log ids
-// ----------------------------------------------------------------------------------------
+// --- Log ids -------------------------------------------------------------------------------------
+
+TEST(LogIdTest, LossesAreCounted) {
+  LogId log(0x1200);
+  for (int losses = 1; losses <= 600; ++losses) {
+    const LogId after = model::AfterLoss(log);
+    EXPECT_NE(after, log);
+    EXPECT_NE(after, LogId(0x1200));
+    EXPECT_TRUE(model::SameOrigin(after, log));
+    log = after;
+  }
+  EXPECT_FALSE(model::SameOrigin(LogId(0x1300), log));
+  EXPECT_EQ(model::AfterLoss(LogId()), LogId());
+}
 
 TEST(NewLogIdTest, EveryRegistrationAndTopicMakesAnotherLog) {
   std::set<LogId> ids;

@@ -36,13 +36,24 @@ using LeaderEpoch = StrongNumber<struct LeaderEpochTag, int32_t>;
 using ControllerEpoch = StrongNumber<struct ControllerEpochTag, int32_t>;
 // One registration of a broker: raised by every registration, never reset.
 using Incarnation = StrongNumber<struct IncarnationTag, int64_t>;
-// Names a log's contents: random, replaced when the log is wiped. 0 is "no log".
+// Names a log's contents: random, another one when the log was wiped. 0 is "no log". Its lowest
+// byte is 0 at first and counts the crashes that may have cost the log some of its end.
 using LogId = StrongNumber<struct LogIdTag, uint64_t>;
 using ProducerId = StrongNumber<struct ProducerIdTag, int64_t>;
 
 inline constexpr BrokerId kNoBroker{-1};
 inline constexpr LeaderEpoch kNoEpoch{-1};
 inline constexpr ProducerId kNoProducerId{-1};
+
+// The name of a log after a crash that may have cost it some of its end.
+constexpr LogId AfterLoss(LogId log) {
+  constexpr uint64_t kCount = 0xff;
+  if (log == LogId()) return log;
+  const uint64_t losses = log.value() & kCount;
+  return LogId((log.value() & ~kCount) | (losses == kCount ? 1 : losses + 1));
+}
+// Whether one may be the other after losses.
+constexpr bool SameOrigin(LogId a, LogId b) { return a.value() >> 8 == b.value() >> 8; }
 
 // A position in a partition's log. Ranges of offsets are half-open.
 class Offset {
