@@ -3,6 +3,7 @@
 //
 //   ./bazelw run //examples:quickstart
 //   ./bazelw run //examples:quickstart -- --partitions 6 README.md
+//   ./bazelw run //examples:quickstart -- --data-dir /tmp/quickstart    (and once more)
 
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,7 +82,7 @@ class Quickstart {
 
   absl::Status Run() {
     for (const auto step :
-         {&Quickstart::StartBrokers, &Quickstart::CreateTopic, &Quickstart::SayHello,
+         {&Quickstart::StartBrokers, &Quickstart::FindOrCreateTopic, &Quickstart::SayHello,
           &Quickstart::ProduceLines, &Quickstart::RestartBroker, &Quickstart::ReadBack}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
       std::fflush(stdout);
@@ -100,7 +102,7 @@ class Quickstart {
   }
 
   absl::Status StartBrokers() {
-    ClusterOptions options{.brokers = options_.brokers};
+    ClusterOptions options{.brokers = options_.brokers, .data_dir = options_.data_dir};
     // Room for the whole input, however large: a record takes some bytes more than its line.
     options.log_memory_bytes =
         std::max(options.log_memory_bytes,
@@ -114,17 +116,77 @@ class Quickstart {
     return absl::OkStatus();
   }
 
-  absl::Status CreateTopic() {
-    const auto topic = cluster_->CreateTopic(
-        kTopic,
-        {.partitions = options_.partitions, .replication_factor = options_.replication_factor});
+  absl::Status FindOrCreateTopic() {
+    auto topic = cluster_->FindTopic(kTopic);
+    const bool found = topic.ok();
+    if (absl::IsNotFound(topic.status())) {
+      topic = cluster_->CreateTopic(kTopic, {.partitions = options_.partitions,
+                                             .replication_factor = options_.replication_factor});
+    }
     if (!topic.ok()) return topic.status();
     topic_ = *topic;
-    Print(Cat("Created topic \"", kTopic, "\".\n"));
+    Print(Cat(found ? "Found" : "Created", " topic \"", kTopic, "\".\n"));
     const auto description = topic_->Describe();
     if (!description.ok()) return description.status();
     Print(ToString(*description));
+    for (const PartitionDescription& partition : description->partitions) {
+      partitions_.push_back({std::string(kTopic), partition.partition});
+      replicas_ = partition.replicas.size();
+      if (partition.leader > 0) continue;
+      return absl::UnavailableError(Cat("partition ", partition.partition,
+                                        " has no leader: start as many brokers as the run "
+                                        "that made the topic (--brokers)"));
+    }
+    return found ? ReadEarlierRuns() : absl::OkStatus();
+  }
+
+  // Everything that is there before this run sends anything.
+  absl::Status ReadEarlierRuns() {
+    auto consumer = Consumer::Create(*cluster_, {});
+    if (!consumer.ok()) return consumer.status();
+    if (auto status = (*consumer)->Assign(partitions_); !status.ok()) return status;
+    auto ends = (*consumer)->EndOffsets(partitions_);
+    if (!ends.ok()) return ends.status();
+    starts_ = *std::move(ends);
+    int64_t count = 0;
+    int64_t greetings = 0;
+    const absl::Status status = ReadUpTo(**consumer, starts_, [&](const ConsumedRecord& record) {
+      ++count;
+      greetings += record.value == kHello ? 1 : 0;
+    });
+    if (!status.ok()) return status;
+    Print(Cat("Read ", count, " records of earlier runs, ", greetings, " of them greetings.\n"));
     return absl::OkStatus();
+  }
+
+  // From where the consumer is.
+  static absl::Status ReadUpTo(Consumer& consumer, const std::map<TopicPartition, int64_t>& ends,
+                               const std::function<void(const ConsumedRecord&)>& read) {
+    int64_t left = 0;
+    for (const auto& [partition, end] : ends) {
+      const auto position = consumer.Position(partition);
+      if (!position.ok()) return position.status();
+      left += end - *position;
+    }
+    while (left > 0) {
+      const auto records = consumer.Poll(std::chrono::seconds(10));
+      if (!records.ok()) return records.status();
+      if (records->empty()) break;  // the caller counts what is missing
+      left -= records->count();
+      for (const ConsumedRecord& record : *records) read(record);
+    }
+    return absl::OkStatus();
+  }
+
+  // A consumer of what this run sends.
+  absl::StatusOr<std::unique_ptr<Consumer>> ConsumeThisRun() {
+    auto consumer = Consumer::Create(*cluster_, {});
+    if (!consumer.ok()) return consumer.status();
+    if (auto status = (*consumer)->Assign(partitions_); !status.ok()) return status;
+    for (const auto& [partition, start] : starts_) {
+      if (auto status = (*consumer)->Seek(partition, start); !status.ok()) return status;
+    }
+    return consumer;
   }
 
   absl::Status SayHello() {
@@ -137,9 +199,8 @@ class Quickstart {
     Print(Cat("Sent a record to partition ", where->partition, ", offset ", where->offset,
               ". Read back:\n"));
 
-    auto consumer = Consumer::Create(*cluster_, {});
+    const auto consumer = ConsumeThisRun();
     if (!consumer.ok()) return consumer.status();
-    if (absl::Status status = (*consumer)->AssignTopic(kTopic); !status.ok()) return status;
     const auto records = (*consumer)->Poll(std::chrono::seconds(10));
     if (!records.ok()) return records.status();
     if (records->empty()) return absl::DataLossError("the record cannot be read");
@@ -194,10 +255,10 @@ class Quickstart {
   // While records are under way: those that the leader has not acknowledged are sent again, to the
   // next leader.
   absl::Status KillLeader() {
-    if (options_.replication_factor == 1) {
+    if (replicas_ == 1) {
       Print(
-          "Killing no broker: with one replica of each partition its records would be lost, there "
-          "is no other to take over.\n");
+          "Killing no broker: with one replica of each partition there is no other to take "
+          "over.\n");
       return absl::OkStatus();
     }
     const auto description = topic_->Describe();
@@ -223,7 +284,7 @@ class Quickstart {
     const auto description = topic_->Describe();
     if (!description.ok()) return description.status();
     if (absl::Status status = cluster_->Restart(*killed_); !status.ok()) return status;
-    // It came back empty, and copies everything from the new leaders.
+    // It copies from the new leaders what it does not have: in memory, everything.
     if (auto status = AwaitAll(is_complete, "not in sync yet"); !status.ok()) return status;
     Print(Cat("Broker ", description->partitions[0].leader,
               " leads partition 0 now. Restarted broker ", *killed_, ", it has caught up.\n"));
@@ -250,32 +311,19 @@ class Quickstart {
   }
 
   absl::Status ReadBack() {
-    auto consumer = Consumer::Create(*cluster_, {});
+    const auto consumer = ConsumeThisRun();
     if (!consumer.ok()) return consumer.status();
-    if (absl::Status status = (*consumer)->AssignTopic(kTopic); !status.ok()) return status;
     // To the very end, not only until everything was seen: what was appended twice lies behind.
-    if (absl::Status status = (*consumer)->SeekToEnd(); !status.ok()) return status;
-    int64_t left = 0;
-    for (const TopicPartition& partition : (*consumer)->assignment()) {
-      const auto end = (*consumer)->Position(partition);
-      if (!end.ok()) return end.status();
-      left += *end;
-    }
-    if (absl::Status status = (*consumer)->SeekToBeginning(); !status.ok()) return status;
-
-    Progress progress("Reading record", static_cast<size_t>(left));
+    const auto ends = (*consumer)->EndOffsets(partitions_);
+    if (!ends.ok()) return ends.status();
+    Progress progress("Reading record", input_.lines().size() + 1);
     const auto start = SteadyClock::now();
-    while (left > 0) {
-      const auto records = (*consumer)->Poll(std::chrono::seconds(10));
-      if (!records.ok()) return records.status();
-      if (records->empty()) break;  // what is missing is counted below
-      left -= records->count();
-      for (const ConsumedRecord& record : *records) {
-        verifier_.Read(record.partition, record.offset, record.value);
-        bytes_read_ += static_cast<int64_t>(record.value.value_or("").size());
-        progress.Update(static_cast<size_t>(verifier_.records_read()));
-      }
-    }
+    const absl::Status read = ReadUpTo(**consumer, *ends, [&](const ConsumedRecord& record) {
+      verifier_.Read(record.partition, record.offset, record.value);
+      bytes_read_ += static_cast<int64_t>(record.value.value_or("").size());
+      progress.Update(static_cast<size_t>(verifier_.records_read()));
+    });
+    if (!read.ok()) return read;
     consume_seconds_ = SecondsSince(start);
     progress.Clear();
     if (absl::Status status = verifier_.Finish(); !status.ok()) return status;
@@ -299,6 +347,9 @@ class Quickstart {
   std::optional<Topic> topic_;
   std::unique_ptr<Producer> producer_;
   std::optional<int32_t> killed_;
+  std::vector<TopicPartition> partitions_;
+  size_t replicas_ = 0;
+  std::map<TopicPartition, int64_t> starts_;  // where this run begins, if others were before
 
   Verifier verifier_;
   std::atomic<bool> failed_ = false;

@@ -20,6 +20,22 @@ constexpr int32_t kMaxPartitions = 10000;
 // The library refuses what is more than the brokers, in its own words.
 constexpr int32_t kMaxReplicationFactor = 1000000;
 
+// The two flags that say where records are have to agree.
+absl::Status CheckStorage(std::string_view storage, std::string_view data_dir) {
+  if (storage == "file" && data_dir.empty()) {
+    return absl::InvalidArgumentError("--storage file needs --data-dir DIR");
+  }
+  if (storage == "memory" && !data_dir.empty()) {
+    return absl::InvalidArgumentError(
+        Cat("--storage memory keeps nothing in --data-dir ", data_dir, ": leave one of them out"));
+  }
+  if (!storage.empty() && storage != "file" && storage != "memory") {
+    return absl::InvalidArgumentError(
+        Cat("--storage: \"", storage, "\" is neither \"memory\" nor \"file\""));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int32_t> ParseNumber(std::string_view flag, std::string_view value, int32_t most) {
   int32_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -35,6 +51,7 @@ absl::StatusOr<int32_t> ParseNumber(std::string_view flag, std::string_view valu
 absl::StatusOr<QuickstartOptions> ParseArguments(const std::vector<std::string>& arguments) {
   QuickstartOptions options;
   std::optional<int32_t> replication_factor;
+  std::string storage;
   bool flags_are_over = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
@@ -50,7 +67,8 @@ absl::StatusOr<QuickstartOptions> ParseArguments(const std::vector<std::string>&
     const std::string_view flag = argument.substr(0, equals);
     const bool is_number =
         flag == "--brokers" || flag == "--partitions" || flag == "--replication-factor";
-    if (!is_number) {
+    const bool is_text = flag == "--data-dir" || flag == "--storage";
+    if (!is_number && !is_text) {
       if (argument != "--help") {
         return absl::InvalidArgumentError(
             Cat("unknown flag ", argument, "; --help lists the flags"));
@@ -65,7 +83,13 @@ absl::StatusOr<QuickstartOptions> ParseArguments(const std::vector<std::string>&
     } else if (i + 1 < arguments.size()) {
       value = arguments[++i];
     } else {
-      return absl::InvalidArgumentError(Cat(flag, " needs a number"));
+      return absl::InvalidArgumentError(
+          Cat(flag, is_number ? " needs a number" : " needs a value"));
+    }
+    if (is_text) {
+      if (value.empty()) return absl::InvalidArgumentError(Cat(flag, " needs a value"));
+      (flag == "--storage" ? storage : options.data_dir) = value;
+      continue;
     }
     const int32_t most = flag == "--brokers"      ? kMaxBrokers
                          : flag == "--partitions" ? kMaxPartitions
@@ -80,6 +104,7 @@ absl::StatusOr<QuickstartOptions> ParseArguments(const std::vector<std::string>&
       replication_factor = *number;
     }
   }
+  if (absl::Status status = CheckStorage(storage, options.data_dir); !status.ok()) return status;
   options.replication_factor =
       replication_factor.value_or(std::min(kDefaultReplicationFactor, options.brokers));
   return options;
@@ -90,13 +115,17 @@ std::string_view HelpText() {
 
 Starts a Kafka cluster in this process, creates the topic "first-test", says hello, and sends
 every line of the files through it. Half-way it kills a leader. Then it reads everything back and
-checks that no line was lost, duplicated, reordered or altered.
+checks that no line was lost, duplicated, reordered or altered. With a data directory, what earlier
+runs have sent is there as well.
 
   file                    a file with one record per line; - is standard input
                           (default: a built-in sample)
   --brokers N             how many brokers to start, 1 to 100 (default: 3)
   --partitions N          of the topic, 1 to 10000 (default: 3)
   --replication-factor N  copies of each record (default: 3, or the brokers if there are fewer)
+  --data-dir DIR          keep the cluster in this directory, in Kafka's format, and go on with what
+                          is there (default: in memory, gone at the end)
+  --storage memory|file   where records are (default: file if there is a --data-dir)
   --help                  print this
 
 Exit code: 0 if every record was found exactly once and in order, 1 if not or if anything else

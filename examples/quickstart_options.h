@@ -18,6 +18,7 @@ struct QuickstartOptions {
   int32_t brokers = 3;
   int32_t partitions = 3;
   int32_t replication_factor = 3;  // not given: 3, or `brokers` if that is less
+  std::string data_dir;            // empty: in memory
   bool help = false;
   std::vector<std::string> files;  // "-" is standard input; none: the built-in sample
 };

@@ -106,6 +106,35 @@ run 1 --replication-factor 4
 err 'Replication factor: 4 larger than available brokers: 3.'
 no_out 'Created topic'
 
+# A cluster that is there again. One of the first run's brokers is killed and restarted on the way.
+data=$scratch/data
+run 0 --data-dir "$data" "$scratch/odd"
+out 'Created topic'
+out 'Restarted broker'
+verified 7
+[[ -f $data/broker-1/first-test-0/00000000000000000000.log ]] || fail "no segment in Kafka's format"
+run 0 --storage file --data-dir="$data" "$scratch/odd"
+out 'Found topic'
+out 'Read 7 records of earlier runs, 1 of them greetings.'
+verified 7
+run 0 --data-dir "$data" "$scratch/empty"
+out 'Read 14 records of earlier runs, 2 of them greetings.'
+verified 1
+run 1 --data-dir "$data" --brokers 1
+err 'has no leader: start as many brokers as the run that made the topic'
+run 0 --storage memory
+out 'Created topic'
+run 1 --data-dir "$scratch/odd"
+err "$scratch/odd"
+run 2 --storage file
+err '--storage file needs --data-dir'
+run 2 --storage memory --data-dir "$data"
+err "keeps nothing in --data-dir $data"
+run 2 --storage disk
+err '"disk" is neither "memory" nor "file"'
+run 2 --data-dir=
+err '--data-dir needs a value'
+
 # A line that is too large, in the second file.
 {
   echo short
