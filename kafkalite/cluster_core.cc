@@ -241,12 +241,12 @@ void ClusterCore::Stop() {
       slot.parts = Parts();
     }
   }
+  // First, so that those who stop later write nothing of those who stopped: the next start finds
+  // the leaders and the ISRs as they are now.
+  if (coordination_ != nullptr) coordination_->Close();
   // What cannot be made durable is repaired by the next start: nobody would hear of it here.
   CloseInOrder(std::move(running)).IgnoreError();
-  if (files_ != nullptr) {
-    coordination_->Close();
-    files_->Release();
-  }
+  if (files_ != nullptr) files_->Release();
   runtime_->NotifyClosed();
   network_->Close();
   executor_->Shutdown();

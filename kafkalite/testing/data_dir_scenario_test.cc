@@ -64,6 +64,7 @@ TEST_P(DataDir, AClusterStartedAgainHasItsTopicsItsRecordsItsEpochsAndItsId) {
   const int32_t epoch = Describe().leader_epoch;
 
   StartAgain();
+  EXPECT_EQ(Describe().isr.size(), 3u) << "a stop is no reason to leave: " << State();
   EXPECT_EQ(cluster_->id(), id);
   EXPECT_EQ(*cluster_->ListTopics(), std::vector<std::string>{kTopic});
   EXPECT_EQ(Consume(), Numbers(0, 10));
@@ -258,6 +259,16 @@ TEST_P(DataDir, LogsOfAnotherClusterAreNotTouched) {
   const std::string error = StartError(InFiles());
   EXPECT_TRUE(absl::StrContains(error, "/data/broker-2/meta.properties")) << error;
   EXPECT_TRUE(absl::StrContains(error, "belongs to cluster")) << error;
+}
+
+TEST_P(DataDir, ADamagedTreeIsRefusedByName) {
+  Start(InFiles());
+  StopCluster();
+  const auto size = files::ReadFile(*fs_, "/data/coordination/tree.journal")->size();
+  ASSERT_TRUE(
+      fs_->Corrupt("/data/coordination/tree.journal", static_cast<int64_t>(size / 2), "X").ok());
+  const std::string error = StartError(InFiles());
+  EXPECT_TRUE(absl::StrContains(error, "/data/coordination/tree.journal")) << error;
 }
 
 TEST_P(DataDir, AStartThatFailsLeavesTheDirectoryToTheNext) {
