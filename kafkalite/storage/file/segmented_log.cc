@@ -313,14 +313,19 @@ absl::StatusOr<std::vector<Batch>> SegmentedLog::Read(Offset from, const ReadLim
     if (segment->base_offset() >= limits.max_offset) break;
     ReadLimits rest = limits;
     rest.max_bytes = limits.max_bytes - bytes;
-    KL_ASSIGN_OR_RETURN(std::vector<Batch> more,
-                        With(segment, [&](const Segment& s) { return s.Read(from, rest); }));
+    Offset end;
+    KL_ASSIGN_OR_RETURN(std::vector<Batch> more, With(segment, [&](const Segment& s) {
+                          end = s.next_offset();
+                          return s.Read(from, rest);
+                        }));
     for (Batch& batch : more) {
       // A segment's first batch comes whatever its size: here only if it is the first of all.
       if (!batches.empty() && bytes + batch.size_bytes() > limits.max_bytes) return batches;
       bytes += batch.size_bytes();
       batches.push_back(std::move(batch));
     }
+    // What did not fit is not to be left out for something smaller behind it.
+    if (!batches.empty() && batches.back().header.next_offset() < end) break;
     if (bytes >= limits.max_bytes) break;
   }
   return batches;
