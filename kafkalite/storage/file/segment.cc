@@ -39,6 +39,7 @@ Segment::Segment(SegmentOptions options)
       offsets_(*options_.fs, PathOf(options_, format::LogFileKind::kOffsetIndex)),
       times_(*options_.fs, PathOf(options_, format::LogFileKind::kTimeIndex)),
       next_offset_(options_.base_offset),
+      batches_end_(options_.base_offset),
       max_timestamp_offset_(options_.base_offset) {}
 
 absl::Status Segment::OpenLog(files::FileSystem::Mode mode) {
@@ -55,6 +56,9 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(SegmentOptions options)
         base::Cat("'", segment->path_, "' is there already and has ", segment->size_, " bytes")));
   }
   KL_RETURN_IF_ERROR(segment->Seal());  // makes the indexes
+  const SegmentOptions& made = segment->options_;
+  KL_RETURN_IF_ERROR(made.fs->SyncDirectory(made.folder));
+  segment->name_is_durable_ = true;
   return segment;
 }
 
@@ -67,7 +71,10 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Open(SegmentOptions options) {
   }
   KL_ASSIGN_OR_RETURN(const bool fit, segment->LoadIndexes());
   // An entry that is not true shows when the log is read from there on, at the latest.
-  if (!fit || !segment->LearnTail().ok()) KL_RETURN_IF_ERROR(segment->RebuildIndexes());
+  if (fit && segment->LearnTail().ok()) return segment;
+  KL_RETURN_IF_ERROR(segment->RebuildIndexes());
+  // The next Open trusts them, too.
+  KL_RETURN_IF_ERROR(segment->SyncIndexes());
   return segment;
 }
 
@@ -109,7 +116,7 @@ absl::Status Segment::LearnTail() {
   const auto& last = offsets_.last();
   indexed_position_ = last.has_value() ? last->position : 0;
   max_timestamp_ = format::kNoTimestamp;
-  max_timestamp_offset_ = next_offset_ = options_.base_offset;
+  max_timestamp_offset_ = next_offset_ = batches_end_ = options_.base_offset;
   if (times_.last().has_value()) {
     max_timestamp_ = times_.last()->timestamp;
     max_timestamp_offset_ = options_.base_offset + times_.last()->relative_offset;
@@ -118,7 +125,7 @@ absl::Status Segment::LearnTail() {
   while (!scanner.AtEnd()) {
     KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
     NoteTimestamp(found.header);
-    next_offset_ = found.header.next_offset();
+    next_offset_ = batches_end_ = found.header.next_offset();
     scanner.Skip(found);
   }
   if (max_timestamp_ != format::kNoTimestamp && max_timestamp_offset_ >= next_offset_) {
@@ -136,7 +143,7 @@ absl::Status Segment::RebuildIndexes() {
   KL_RETURN_IF_ERROR(offsets_.Truncate(0));
   KL_RETURN_IF_ERROR(times_.Truncate(0));
   max_timestamp_ = format::kNoTimestamp;
-  next_offset_ = options_.base_offset;
+  next_offset_ = batches_end_ = options_.base_offset;
   size_ = indexed_position_ = 0;
   while (!scanner.AtEnd()) {
     KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
@@ -173,7 +180,7 @@ void Segment::Note(const BatchHeader& header, int64_t bytes) {
     indexed_position_ = size_;
   }
   size_ += bytes;
-  next_offset_ = header.next_offset();
+  next_offset_ = batches_end_ = header.next_offset();
 }
 
 void Segment::NoteTimestamp(const BatchHeader& header) {
@@ -299,11 +306,11 @@ absl::Status Segment::SyncIndexes() {
   return Break(offsets_.Sync());
 }
 
-absl::Status Segment::Delete() {
+absl::Status Segment::Delete(const SegmentOptions& options) {
   // The log first: without it, the others are nobody's.
   for (const auto kind : {format::LogFileKind::kLog, format::LogFileKind::kOffsetIndex,
                           format::LogFileKind::kTimeIndex}) {
-    const absl::Status status = options_.fs->Remove(PathOf(options_, kind));
+    const absl::Status status = options.fs->Remove(PathOf(options, kind));
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
   return absl::OkStatus();

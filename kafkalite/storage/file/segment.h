@@ -66,7 +66,8 @@ class Segment {
  public:
   using HeaderVisitor = absl::FunctionRef<void(const format::BatchHeader&)>;
 
-  // ALREADY_EXISTS if there is such a log file with bytes in it.
+  // Its name is durable before it has anything, so that no crash leaves the segments after it
+  // without it. ALREADY_EXISTS if there is such a log file with bytes in it.
   static absl::StatusOr<std::unique_ptr<Segment>> Create(SegmentOptions options);
 
   // After Seal and a clean stop. Reads the log from the last entry of its index on; all headers if
@@ -94,6 +95,8 @@ class Segment {
   model::Offset base_offset() const { return options_.base_offset; }
   // After the last batch, if the segment was opened; where it was truncated, if it was.
   model::Offset next_offset() const { return next_offset_; }
+  // After the last batch in any case: what Open and Recover will say next_offset() is.
+  model::Offset batches_end() const { return batches_end_; }
   int64_t size_bytes() const { return size_; }
   int64_t max_timestamp() const { return max_timestamp_; }
   int64_t created_millis() const { return options_.created_millis; }
@@ -150,7 +153,9 @@ class Segment {
   absl::Status SyncIndexes();
 
   // Removes the files; those that are open or in a FileRegion keep their bytes.
-  absl::Status Delete();
+  absl::Status Delete() { return Delete(options_); }
+  // The same for one that nobody has opened; OK if there is none.
+  static absl::Status Delete(const SegmentOptions& options);
 
  private:
   class Recoverer;
@@ -198,6 +203,7 @@ class Segment {
   IndexFile<format::TimeIndexEntry> times_;
 
   model::Offset next_offset_;
+  model::Offset batches_end_;
   int64_t size_ = 0;
   int64_t max_timestamp_ = format::kNoTimestamp;
   model::Offset max_timestamp_offset_;  // the last offset of its batch

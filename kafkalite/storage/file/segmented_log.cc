@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -45,7 +46,7 @@ absl::StatusOr<std::unique_ptr<SegmentedLog>> SegmentedLog::Open(
   return log;
 }
 
-// The base offsets, rising. Removes what a broker was about to remove.
+// The base offsets, rising. Removes what a broker was about to remove, or had begun to.
 absl::StatusOr<std::vector<Offset>> SegmentedLog::ListSegments() {
   KL_ASSIGN_OR_RETURN(const auto names, options_.fs->List(options_.folder));
   std::vector<Offset> offsets;
@@ -61,7 +62,26 @@ absl::StatusOr<std::vector<Offset>> SegmentedLog::ListSegments() {
       if (parsed->kind == format::LogFileKind::kLog) offsets.push_back(parsed->offset);
     }
   }
-  return offsets;  // the names are sorted, and all have 20 digits
+  // The names are sorted, and all have 20 digits.
+  for (const std::string& name : names) {
+    const auto parsed = format::ParseLogFileName(name);
+    const bool is_index =
+        parsed.has_value() && (parsed->kind == format::LogFileKind::kOffsetIndex ||
+                               parsed->kind == format::LogFileKind::kTimeIndex);
+    if (is_index && !std::binary_search(offsets.begin(), offsets.end(), parsed->offset)) {
+      KL_RETURN_IF_ERROR(options_.fs->Remove(base::Cat(options_.folder, "/", name)));
+    }
+  }
+  return offsets;
+}
+
+// Whether a segment that begins there can be the next one. What was not durable may be lost to its
+// last batch, and then no byte tells: but for what compaction left behind, which is durable, a
+// segment begins where the one before it ends (see Roll).
+bool SegmentedLog::Follows(Offset base_offset, const Start& start) const {
+  if (segments_.empty() || active().next_offset() == base_offset) return true;
+  return active().next_offset() < base_offset &&
+         (start.clean || base_offset <= start.recovery_point);
 }
 
 absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& repairs) {
@@ -72,16 +92,21 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
   for (size_t i = 0; i < bases.size(); ++i) {
     const SegmentOptions options = OptionsOf(bases[i]);
     const bool last = i + 1 == bases.size();
-    if (cut || (!segments_.empty() && active().next_offset() > bases[i])) {
-      repairs.push_back(base::Cat("'", options_.folder, "/",
-                                  format::ToString({bases[i], format::LogFileKind::kLog}),
-                                  "' is dropped, as what comes before it is damaged"));
-      KL_ASSIGN_OR_RETURN(const auto recovered, Segment::Recover(options, {}, [](const auto&) {}));
-      KL_RETURN_IF_ERROR(recovered.segment->Delete());
-      cut = true;
+    if (!last && bases[i + 1] <= start.log_start) {
+      KL_RETURN_IF_ERROR(Segment::Delete(options));  // a crash has brought it back
       continue;
     }
-    if (start.clean || (!last && bases[i + 1] <= start.recovery_point)) {
+    if (!cut) cut = !Follows(bases[i], start);
+    if (cut) {
+      repairs.push_back(base::Cat("'", options_.folder, "/",
+                                  format::ToString({bases[i], format::LogFileKind::kLog}),
+                                  "' is dropped, as what comes before it is damaged or lost"));
+      KL_RETURN_IF_ERROR(Segment::Delete(options));
+      continue;
+    }
+    // A sync beyond a segment's end was one of its indexes, too; one up to there may have been made
+    // when they were not complete.
+    if (start.clean || (!last && bases[i + 1] < start.recovery_point)) {
       auto segment = Segment::Open(options);
       if (segment.ok()) {
         segments_.push_back({*std::move(segment), false, start.clean || !last});
@@ -101,6 +126,8 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
     }
     segments_.push_back({std::move(recovered.segment), /*dirty=*/true, /*indexes=*/false});
   }
+  // Those that are dropped must not come back without what was before them.
+  if (cut) KL_RETURN_IF_ERROR(options_.fs->SyncDirectory(options_.folder));
   if (segments_.empty()) return AddSegment(start.log_start);
   if (start.log_start > active().next_offset()) return RestartAt(start.log_start);
   return absl::OkStatus();
@@ -139,7 +166,17 @@ absl::Status SegmentedLog::AddSegment(Offset base_offset) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentedLog::Roll(Offset base_offset) {
+absl::Status SegmentedLog::Roll(const Batch& batch) {
+  const Offset end = active().batches_end();
+  // At the end of the one before it, unless a gap is larger than a segment can hold.
+  const bool fits = batch.header.last_offset() - end <= std::numeric_limits<int32_t>::max();
+  if (active().size_bytes() > 0) return RollAt(fits ? end : batch.header.base_offset);
+  KL_RETURN_IF_ERROR(active().Delete());
+  segments_.pop_back();
+  return AddSegment(batch.header.base_offset);
+}
+
+absl::Status SegmentedLog::RollAt(Offset base_offset) {
   KL_RETURN_IF_ERROR(active().Seal());
   return AddSegment(base_offset);
 }
@@ -147,10 +184,9 @@ absl::Status SegmentedLog::Roll(Offset base_offset) {
 // As Kafka's LogSegment.shouldRoll.
 absl::StatusOr<bool> SegmentedLog::IsFull(const Batch& batch, const model::TopicConfig& config) {
   Segment& segment = active();
-  if (!segment.HasRoomFor({&batch, 1}) || segment.IndexIsFull(config.segment_index_bytes)) {
-    return true;
-  }
+  if (!segment.HasRoomFor({&batch, 1})) return true;
   if (segment.size_bytes() == 0) return false;
+  if (segment.IndexIsFull(config.segment_index_bytes)) return true;
   if (segment.size_bytes() + static_cast<int64_t>(batch.size_bytes()) > config.segment_bytes) {
     return true;
   }
@@ -187,7 +223,7 @@ absl::Status SegmentedLog::Append(std::span<const Batch> batches,
     KL_RETURN_IF_ERROR(Break(full.status()));
     if (!*full) continue;
     KL_RETURN_IF_ERROR(append_until(i));
-    KL_RETURN_IF_ERROR(Break(Roll(batches[i].header.base_offset)));
+    KL_RETURN_IF_ERROR(Break(Roll(batches[i])));
     bytes = batch_bytes;
   }
   return append_until(batches.size());
@@ -209,9 +245,11 @@ absl::Status SegmentedLog::TruncateSuffix(Offset end) {
     KL_RETURN_IF_ERROR(Break(again.status()));
     segments_.back().segment = *std::move(again);
   }
-  segments_.back().dirty = true;
-  segments_.back().indexes = false;
-  return Break(active().TruncateSuffix(end));
+  segments_.back().dirty = segments_.back().indexes = false;
+  KL_RETURN_IF_ERROR(Break(active().TruncateSuffix(end)));
+  // Before anything is appended: what was cut off must not come back before or behind that, as if
+  // it belonged there.
+  return Break(active().Sync());
 }
 
 absl::Status SegmentedLog::TruncatePrefix(Offset start) {
@@ -219,7 +257,7 @@ absl::Status SegmentedLog::TruncatePrefix(Offset start) {
   KL_RETURN_IF_ERROR(broken_);
   if (start > active().next_offset()) return Break(RestartAt(start));
   if (start == active().next_offset() && active().size_bytes() > 0) {
-    KL_RETURN_IF_ERROR(Break(Roll(start)));
+    KL_RETURN_IF_ERROR(Break(RollAt(start)));
   }
   while (segments_.size() > 1 && segments_[1].segment->base_offset() <= start) {
     KL_RETURN_IF_ERROR(Break(segments_.front().segment->Delete()));
@@ -315,7 +353,7 @@ absl::StatusOr<std::vector<Batch>> SegmentedLog::Read(Offset from, const ReadLim
     rest.max_bytes = limits.max_bytes - bytes;
     Offset end;
     KL_ASSIGN_OR_RETURN(std::vector<Batch> more, With(segment, [&](const Segment& s) {
-                          end = s.next_offset();
+                          end = s.batches_end();
                           return s.Read(from, rest);
                         }));
     for (Batch& batch : more) {

@@ -64,7 +64,7 @@ class SegmentedLog {
   struct Start {
     bool clean = false;            // it was sealed and synced when it was last used
     model::Offset recovery_point;  // what comes before it was durable in any case
-    model::Offset log_start;       // segments that end before it go
+    model::Offset log_start;       // segments that end before it were let go
   };
   // What had to be cut off or thrown away is said in `repairs`, which may be of several logs.
   static absl::StatusOr<std::unique_ptr<SegmentedLog>> Open(SegmentedLogOptions options,
@@ -80,10 +80,11 @@ class SegmentedLog {
   // REQUIRES: the batches follow each other and the log's end, gaps allowed.
   absl::Status Append(std::span<const format::Batch> batches, const model::TopicConfig& config);
   // Drops batches from the end until the log ends at or before `end`, which may be before its
-  // start.
+  // start. Durable at once.
   absl::Status TruncateSuffix(model::Offset end);
   // Drops the segments that end at or before `start`; the last one, too, if it has batches. A
-  // `start` beyond the end empties the log and moves its end there.
+  // `start` beyond the end empties the log and moves its end there. What a crash brings back of
+  // them is deleted by an Open that is told of `start`, which therefore has to be kept before.
   absl::Status TruncatePrefix(model::Offset start);
 
   // What was appended before the call is durable: everything before the offset returned.
@@ -114,9 +115,13 @@ class SegmentedLog {
 
   SegmentOptions OptionsOf(model::Offset base_offset) const;
   absl::StatusOr<std::vector<model::Offset>> ListSegments();
+  bool Follows(model::Offset base_offset, const Start& start) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Load(const Start& start, std::vector<std::string>& repairs);
   absl::Status AddSegment(model::Offset base_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Roll(model::Offset base_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Begins a segment for the batch.
+  absl::Status Roll(const format::Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status RollAt(model::Offset base_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<bool> IsFull(const format::Batch& batch, const model::TopicConfig& config)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status RestartAt(model::Offset offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -96,5 +96,112 @@ TEST_F(SegmentedLogTest, AReadDoesNotLeaveOutWhatDidNotFitForSomethingSmallerInT
   EXPECT_THAT(Read(0), ElementsAre(0, 1, 2));
 }
 
+TEST_F(SegmentedLogTest, ASegmentBeginsWhereTheOneBeforeItEnds) {
+  AppendApart({0, 10, 20});
+  EXPECT_THAT(Segments(), ElementsAre(0, 1, 11));
+  // Where a truncation left a gap, too.
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(20)).ok());
+  ASSERT_TRUE(Append(20, 10, 1).ok());
+  ASSERT_TRUE(Append(30, 10, 1).ok());
+  EXPECT_THAT(Segments(), ElementsAre(0, 1, 11, 21));
+  Open();
+  EXPECT_THAT(repairs_, IsEmpty());
+  EXPECT_THAT(Read(0), ElementsAre(0, 10, 20, 30));
+}
+
+TEST_F(SegmentedLogTest, AGapThatNoSegmentCanHoldIsBetweenTwo) {
+  const int64_t far = int64_t{1} << 40;
+  ASSERT_TRUE(Append(0).ok());
+  ASSERT_TRUE(Append(far).ok());
+  EXPECT_THAT(Segments(), ElementsAre(0, far));
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(far)).ok());
+  ASSERT_TRUE(Append(2 * far, 10, 1).ok());
+  EXPECT_THAT(Segments(), ElementsAre(0, 2 * far));
+  EXPECT_THAT(Read(0), ElementsAre(0, 2 * far));
+}
+
+TEST_F(SegmentedLogTest, AnIndexThatIsTooSmallForAnEntryMakesSegmentsOfOneAppend) {
+  config_.segment_index_bytes = 1;
+  ASSERT_TRUE(Append(0).ok());
+  ASSERT_TRUE(Append(1).ok());
+  EXPECT_THAT(Segments(), ElementsAre(0, 1));
+  EXPECT_THAT(Read(0), ElementsAre(0, 1));
+}
+
+TEST_F(SegmentedLogTest, WhatFollowsALostTailIsDroppedThoughNoByteOfItIsWrong) {
+  AppendApart({0, 1, 2, 3});
+  LoseTail(1);
+  Open();
+  EXPECT_THAT(repairs_, ElementsAre(HasSubstr("00000000000000000002.log' is dropped"),
+                                    HasSubstr("00000000000000000003.log' is dropped")));
+  EXPECT_THAT(Read(0), ElementsAre(0));
+  EXPECT_EQ(log_->next_offset(), Offset(1));
+  Open();
+  EXPECT_THAT(repairs_, IsEmpty());
+}
+
+TEST_F(SegmentedLogTest, WhatCompactionLeftOutIsNoDamage) {
+  AppendApart({0, 1, 2, 3});
+  ASSERT_TRUE(log_->Sync().ok());
+  LoseTail(1);
+  Open({.recovery_point = Offset(2)});
+  EXPECT_THAT(repairs_, IsEmpty());
+  EXPECT_THAT(Read(0), ElementsAre(0, 2, 3));
+  Open({.clean = true});
+  EXPECT_THAT(Read(0), ElementsAre(0, 2, 3));
+}
+
+TEST_F(SegmentedLogTest, SegmentsBeforeTheStartThatACrashBroughtBackAreDeleted) {
+  AppendApart({0, 1, 2, 3});
+  ASSERT_TRUE(log_->Sync().ok());
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(2)).ok());
+  fs_.Crash({.keep_some = false});
+  Open({.recovery_point = Offset(3), .log_start = Offset(2)});
+  EXPECT_THAT(Segments(), ElementsAre(2, 3));
+  EXPECT_FALSE(fs_.Open(PathOf(1, ".index"), files::FileSystem::Mode::kRead).ok());
+}
+
+TEST_F(SegmentedLogTest, IndexesWithoutALogAreDeleted) {
+  AppendApart({0, 1});
+  ASSERT_TRUE(fs_.Remove(PathOf(1, ".log")).ok());
+  Open();
+  EXPECT_THAT(Segments(), ElementsAre(0));
+  EXPECT_FALSE(fs_.Open(PathOf(1, ".index"), files::FileSystem::Mode::kRead).ok());
+  EXPECT_FALSE(fs_.Open(PathOf(1, ".timeindex"), files::FileSystem::Mode::kRead).ok());
+}
+
+TEST_F(SegmentedLogTest, TheNameOfASegmentIsDurableBeforeItsBatches) {
+  AppendApart({0, 1});
+  fs_.Crash({.keep_some = false});
+  Open();
+  EXPECT_THAT(Segments(), ElementsAre(0));  // an empty one, so that the next is known to be too far
+  EXPECT_THAT(repairs_, ElementsAre(HasSubstr("00000000000000000001.log' is dropped")));
+}
+
+TEST_F(SegmentedLogTest, ATruncationIsDurableAtOnce) {
+  for (int64_t offset = 0; offset < 4; ++offset) ASSERT_TRUE(Append(offset).ok());
+  ASSERT_TRUE(log_->Sync().ok());
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(2)).ok());
+  ASSERT_TRUE(Append(2, 10, 1).ok());
+  fs_.Crash({.keep_some = false});
+  Open();
+  EXPECT_THAT(Read(0), ElementsAre(0, 1));
+}
+
+TEST_F(SegmentedLogTest, IndexesAreTrustedOnlyWhereASyncHasPassedThem) {
+  config_.segment_bytes = 300;
+  for (int64_t offset = 0; offset < 8; ++offset) ASSERT_TRUE(Append(offset, 60).ok());
+  ASSERT_THAT(Segments(), ElementsAre(0, 2, 4, 6));
+  // An entry that says that no record before offset 3 is younger than -1.
+  const std::string entry("\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\3", 12);
+  const auto file = fs_.Open(PathOf(0, ".timeindex"), files::FileSystem::Mode::kTruncate);
+  const std::string_view pieces[] = {entry};
+  ASSERT_TRUE((*file)->WriteAt(0, pieces).ok());
+  Open({.recovery_point = Offset(2)});
+  const auto found = log_->FindByTimestamp(0, Offset(0), Offset(8));
+  ASSERT_TRUE(found.ok() && found->has_value());
+  EXPECT_EQ((*found)->offset, Offset(0));
+}
+
 }  // namespace
 }  // namespace kafkalite::storage
