@@ -207,6 +207,7 @@ void FileLog::ScheduleWrite() {
 }
 
 void FileLog::ScheduleSync() {
+  if (IsCutting()) return;  // the writer asks again after that
   if (sync_wanted_ <= synced_ || written_ <= synced_ || !failure_.ok()) return;
   if (std::exchange(sync_scheduled_, true)) return;
   Post(Queue::kSync, [](FileLog& self) { self.SyncNow(); });
@@ -277,12 +278,10 @@ void FileLog::WritePending(uint64_t ticket) {
 void FileLog::WriteBatches(const std::vector<Batch>& batches) {
   if (batches.empty()) return;
   model::TopicConfig config;
-  uint64_t generation = 0;
   absl::Status status;
   {
     base::MutexLock lock(mu_);
     config = config_;
-    generation = generation_;
     status = failure_;
   }
   if (status.ok()) status = disk_->Append(batches, config);
@@ -291,12 +290,10 @@ void FileLog::WriteBatches(const std::vector<Batch>& batches) {
     Discard(batches);
   }
   if (!status.ok()) return Fail(status);
-  AfterChange(absl::OkStatus(), batches.back().header.next_offset(), generation);
+  AfterAppend(batches.back().header.next_offset());
 }
 
-// What the writer did before a truncation that has been asked for since says nothing.
-void FileLog::AfterChange(const absl::Status& status, Offset end, uint64_t generation) {
-  if (!status.ok()) return Fail(status);
+void FileLog::AfterAppend(Offset end) {
   Offset from;
   {
     base::MutexLock lock(mu_);
@@ -305,7 +302,7 @@ void FileLog::AfterChange(const absl::Status& status, Offset end, uint64_t gener
   std::vector<SegmentInfo> segments = disk_->segments(from);
   {
     base::MutexLock lock(mu_);
-    if (generation != generation_) return;
+    if (IsCutting()) return;
     Learn(std::move(segments));
     written_ = std::max(written_, end);
     FlushAsConfigured();
@@ -370,16 +367,20 @@ absl::StatusOr<Offset> FileLog::SyncFiles() {
 }
 
 void FileLog::SyncNow() {
-  uint64_t generation;
+  uint64_t cuts;
   {
     base::MutexLock lock(mu_);
-    generation = generation_;
+    if (IsCutting()) {
+      sync_scheduled_ = false;
+      return;
+    }
+    cuts = cuts_asked_;
   }
   const absl::StatusOr<Offset> end = SyncFiles();
   {
     base::MutexLock lock(mu_);
     sync_scheduled_ = false;
-    if (end.ok() && generation == generation_) {
+    if (end.ok() && cuts == cuts_asked_) {
       synced_ = std::max(synced_, *end);
       written_ = std::max(written_, *end);
     }
@@ -438,8 +439,8 @@ absl::StatusOr<ReadResult> FileLog::Read(Offset from, const ReadLimits& limits) 
                                range.start.value(), ", ", range.end.value(), "]")));
   }
   if (tail_.Has(from)) return ReadResult{tail_.Read(from, limits), nullptr};
-  return ReadResult{
-      {}, std::make_shared<ColdFileRead>(shared_from_this(), from, limits, truncations_ > 0)};
+  return ReadResult{{},
+                    std::make_shared<ColdFileRead>(shared_from_this(), from, limits, IsCutting())};
 }
 
 void FileLog::FindByTimestamp(int64_t timestamp, Offset max_offset, Log::FindCallback callback) {
@@ -492,7 +493,7 @@ void FileLog::DropCache() {
 // --- Truncation and retention --------------------------------------------------------------------
 
 void FileLog::CutProgress() {
-  ++generation_;
+  ++cuts_asked_;
   const Offset end = tail_.range().end;
   written_ = std::min(written_, end);
   synced_ = std::min(synced_, end);
@@ -511,13 +512,10 @@ void FileLog::TruncateSuffix(Offset end) {
   Discard({kept, pending_.end()});
   pending_.erase(kept, pending_.end());
   CutProgress();
-  ++truncations_;
-  PostInOrder([end = tail_.range().end, generation = generation_](FileLog& log) {
-    log.TruncateFiles(end, generation);
-  });
+  PostInOrder([end = tail_.range().end](FileLog& log) { log.TruncateFiles(end); });
 }
 
-void FileLog::TruncateFiles(Offset end, uint64_t generation) {
+void FileLog::TruncateFiles(Offset end) {
   if (!failure().ok()) return;
   absl::Status status = options_.directory->LowerRecoveryPoint(options_.tp, end);
   if (status.ok()) status = disk_->TruncateSuffix(end);
@@ -525,13 +523,10 @@ void FileLog::TruncateFiles(Offset end, uint64_t generation) {
   std::vector<SegmentInfo> segments = disk_->segments();
   {
     base::MutexLock lock(mu_);
-    --truncations_;
-    if (generation != generation_) return;
+    ++cuts_done_;
+    if (IsCutting()) return;
     Relearn(std::move(segments));
     written_ = std::max(written_, end);
-    // What was cut off is not to come back behind what comes next: a sync is due.
-    if (!segments_.empty()) synced_ = std::min(synced_, segments_.back().base_offset);
-    sync_wanted_ = std::max(sync_wanted_, written_);
     ScheduleSync();
   }
   Notify();
@@ -542,7 +537,8 @@ void FileLog::TruncatePrefix(Offset start) {
   if (start <= tail_.range().start) return;
   tail_.TruncatePrefix(start);
   CountCache();
-  if (start == tail_.range().end) {
+  const bool cuts = start == tail_.range().end;
+  if (cuts) {
     // All segments go; so does what is not written yet.
     size_bytes_ = 0;
     segments_.clear();
@@ -554,8 +550,7 @@ void FileLog::TruncatePrefix(Offset start) {
     while (count + 1 < segments_.size() && segments_[count + 1].base_offset <= start) ++count;
     ForgetSegments(count);
   }
-  PostInOrder(
-      [start, generation = generation_](FileLog& log) { log.DropFiles(start, generation); });
+  PostInOrder([start, cuts](FileLog& log) { log.DropFiles(start, cuts); });
 }
 
 void FileLog::ForgetSegments(size_t count) {
@@ -564,17 +559,18 @@ void FileLog::ForgetSegments(size_t count) {
   segments_.erase(segments_.begin(), end);
 }
 
-void FileLog::DropFiles(Offset start, uint64_t generation) {
+void FileLog::DropFiles(Offset start, bool cuts) {
   if (!failure().ok()) return;
   const absl::Status status = disk_->TruncatePrefix(start);
   if (!status.ok()) return Fail(status);
   std::vector<SegmentInfo> segments = disk_->segments();
   {
     base::MutexLock lock(mu_);
-    if (generation != generation_) return;
+    if (cuts) ++cuts_done_;
+    if (IsCutting()) return;
     Relearn(std::move(segments));
     written_ = std::max(written_, std::min(start, tail_.range().end));
-    synced_ = std::max(synced_, std::min(start, written_));
+    sync_wanted_ = std::max(sync_wanted_, std::min(start, written_));
     ScheduleSync();
   }
   Notify();
@@ -601,14 +597,14 @@ size_t FileLog::CountExpired(const Log::Retention& retention) const {
 
 void FileLog::Retain(const Log::Retention& retention) {
   base::MutexLock lock(mu_);
+  if (IsCutting()) return;  // segments_ is out of date; retention comes again
   const size_t count = CountExpired(retention);
   if (count == 0) return;
   const Offset start = count == segments_.size() ? tail_.range().end : segments_[count].base_offset;
   ForgetSegments(count);
   tail_.TruncatePrefix(start);
   CountCache();
-  PostInOrder(
-      [start, generation = generation_](FileLog& log) { log.DropFiles(start, generation); });
+  PostInOrder([start](FileLog& log) { log.DropFiles(start, /*cuts=*/false); });
 }
 
 // --- Metadata ------------------------------------------------------------------------------------

@@ -131,6 +131,7 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   void ScheduleWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ScheduleSync() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  bool IsCutting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return cuts_asked_ != cuts_done_; }
   void CutProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Discard(std::span<const format::Batch> unwritten) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CountCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -143,9 +144,9 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   // The writer's.
   void WritePending(uint64_t ticket);
   void WriteBatches(const std::vector<format::Batch>& batches);
-  void TruncateFiles(model::Offset end, uint64_t generation);
-  void DropFiles(model::Offset start, uint64_t generation);
-  void AfterChange(const absl::Status& status, model::Offset end, uint64_t generation);
+  void AfterAppend(model::Offset end);
+  void TruncateFiles(model::Offset end);
+  void DropFiles(model::Offset start, bool cuts);
   void Learn(std::vector<SegmentInfo> segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Relearn(std::vector<SegmentInfo> segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FlushAsConfigured() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -174,10 +175,10 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   model::Offset synced_ ABSL_GUARDED_BY(mu_);
   model::Offset high_watermark_ ABSL_GUARDED_BY(mu_);
   model::Offset metadata_end_ ABSL_GUARDED_BY(mu_);
-  // Raised by each truncation: what a task began before it says nothing of how far the log is safe.
-  uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
-
-  int truncations_ ABSL_GUARDED_BY(mu_) = 0;  // that the writer has not come to
+  // What takes progress back: truncations, and a start at or beyond the end. Until the writer has
+  // done all that were asked for, what the files have says nothing of how far the log is safe.
+  uint64_t cuts_asked_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t cuts_done_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::vector<format::Batch> pending_ ABSL_GUARDED_BY(mu_);  // not taken by the writer yet
   int64_t unwritten_bytes_ ABSL_GUARDED_BY(mu_) = 0;         // of pending_ and what it has taken
