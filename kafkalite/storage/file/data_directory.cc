@@ -44,7 +44,7 @@ absl::StatusOr<DataDirectory::Found> DataDirectory::Open(files::FileSystem& fs,
   KL_ASSIGN_OR_RETURN(found.checkpoints.high_watermarks, read(format::kHighWatermarkName));
   {
     base::MutexLock lock(directory.checkpoints_mu_);
-    directory.saved_recovery_points_ = found.checkpoints.recovery_points;
+    directory.saved_ = found.checkpoints;
   }
   KL_ASSIGN_OR_RETURN(found.clean, directory.TakeCleanMark());
   return found;
@@ -146,28 +146,50 @@ void DataDirectory::Post(Queue queue, base::Task task) {
   });
 }
 
-absl::Status DataDirectory::SaveRecoveryPoints() {
-  return files::ReplaceFile(fs_, PathOf(format::kRecoveryPointName),
-                            format::EncodeOffsetCheckpoint(saved_recovery_points_));
+absl::Status DataDirectory::Save(std::string_view name,
+                                 const format::OffsetCheckpoint& checkpoint) {
+  return files::ReplaceFile(fs_, PathOf(name), format::EncodeOffsetCheckpoint(checkpoint));
 }
 
-absl::Status DataDirectory::LowerRecoveryPoint(const model::TopicPartition& tp, model::Offset end) {
+template <class Edit>
+absl::Status DataDirectory::EditCheckpoints(Edit edit) {
   base::MutexLock lock(checkpoints_mu_);
-  const auto saved = saved_recovery_points_.find(tp);
-  if (saved == saved_recovery_points_.end() || saved->second <= end) return absl::OkStatus();
-  saved->second = end;
-  return SaveRecoveryPoints();
+  if (edit(saved_.recovery_points)) {
+    KL_RETURN_IF_ERROR(Save(format::kRecoveryPointName, saved_.recovery_points));
+  }
+  if (edit(saved_.log_starts)) KL_RETURN_IF_ERROR(Save(format::kLogStartName, saved_.log_starts));
+  if (!edit(saved_.high_watermarks)) return absl::OkStatus();
+  return Save(format::kHighWatermarkName, saved_.high_watermarks);
+}
+
+absl::Status DataDirectory::LowerCheckpoints(const model::TopicPartition& tp, model::Offset end) {
+  return EditCheckpoints([&](format::OffsetCheckpoint& checkpoint) {
+    const auto saved = checkpoint.find(tp);
+    if (saved == checkpoint.end() || saved->second <= end) return false;
+    saved->second = end;
+    return true;
+  });
+}
+
+absl::Status DataDirectory::ForgetCheckpoints(const model::TopicPartition& tp) {
+  return EditCheckpoints(
+      [&](format::OffsetCheckpoint& checkpoint) { return checkpoint.erase(tp) > 0; });
+}
+
+absl::Status DataDirectory::RaiseLogStart(const model::TopicPartition& tp, model::Offset start) {
+  base::MutexLock lock(checkpoints_mu_);
+  model::Offset& saved = saved_.log_starts[tp];
+  if (saved >= start) return absl::OkStatus();
+  saved = start;
+  return Save(format::kLogStartName, saved_.log_starts);
 }
 
 absl::Status DataDirectory::SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect) {
   base::MutexLock lock(checkpoints_mu_);
-  DirectoryCheckpoints checkpoints = collect();
-  saved_recovery_points_ = std::move(checkpoints.recovery_points);
-  KL_RETURN_IF_ERROR(SaveRecoveryPoints());
-  KL_RETURN_IF_ERROR(files::ReplaceFile(fs_, PathOf(format::kLogStartName),
-                                        format::EncodeOffsetCheckpoint(checkpoints.log_starts)));
-  return files::ReplaceFile(fs_, PathOf(format::kHighWatermarkName),
-                            format::EncodeOffsetCheckpoint(checkpoints.high_watermarks));
+  saved_ = collect();
+  KL_RETURN_IF_ERROR(Save(format::kRecoveryPointName, saved_.recovery_points));
+  KL_RETURN_IF_ERROR(Save(format::kLogStartName, saved_.log_starts));
+  return Save(format::kHighWatermarkName, saved_.high_watermarks);
 }
 
 absl::Status DataDirectory::MarkClean() {

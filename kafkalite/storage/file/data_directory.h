@@ -7,7 +7,7 @@
 //   data/meta.properties                    the broker and the cluster that it belongs to
 //   data/.kafka_cleanshutdown               nothing has to be repaired; gone once it is in use
 //   data/recovery-point-offset-checkpoint   what was durable of each log
-//   data/log-start-offset-checkpoint        where each log starts, if that is within a segment
+//   data/log-start-offset-checkpoint        where each log starts, unless that is 0
 //   data/replication-offset-checkpoint      each log's high watermark
 //   data/orders-0/                          a log
 //
@@ -42,6 +42,7 @@ struct DirectoryCheckpoints {
   format::OffsetCheckpoint recovery_points;
   format::OffsetCheckpoint log_starts;
   format::OffsetCheckpoint high_watermarks;
+  bool operator==(const DirectoryCheckpoints&) const = default;
 };
 
 class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
@@ -72,9 +73,12 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
 
   // Writes what `collect` finds of all logs; blocks.
   absl::Status SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect);
-  // Before a log is truncated: what was saved of it is true afterwards, too. Blocks, if there is
-  // anything to do.
-  absl::Status LowerRecoveryPoint(const model::TopicPartition& tp, model::Offset end);
+  // Before a log is truncated, and before it is deleted: what is saved of it is true afterwards,
+  // too, also of another log of that name. Blocks, if there is anything to do.
+  absl::Status LowerCheckpoints(const model::TopicPartition& tp, model::Offset end);
+  absl::Status ForgetCheckpoints(const model::TopicPartition& tp);
+  // Before a log loses what it starts with: no crash brings that back. Blocks, likewise.
+  absl::Status RaiseLogStart(const model::TopicPartition& tp, model::Offset start);
   // Everything is durable: the next Open is clean. Blocks.
   absl::Status MarkClean();
 
@@ -100,7 +104,11 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   absl::StatusOr<format::OffsetCheckpoint> ReadCheckpoint(std::string_view name,
                                                           std::vector<std::string>& repairs) const;
   absl::StatusOr<std::vector<model::TopicPartition>> ListLogs();
-  absl::Status SaveRecoveryPoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(checkpoints_mu_);
+  absl::Status Save(std::string_view name, const format::OffsetCheckpoint& checkpoint)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(checkpoints_mu_);
+  // Saves those of which edit(checkpoint) says that it has changed them.
+  template <class Edit>
+  absl::Status EditCheckpoints(Edit edit);
 
   files::FileSystem& fs_;
   base::Executor& executor_;
@@ -111,7 +119,7 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   std::atomic<bool> dropping_caches_{false};
 
   base::Mutex checkpoints_mu_;  // held while they are collected and written
-  format::OffsetCheckpoint saved_recovery_points_ ABSL_GUARDED_BY(checkpoints_mu_);
+  DirectoryCheckpoints saved_ ABSL_GUARDED_BY(checkpoints_mu_);
 
   base::Mutex mu_;
   std::unique_ptr<base::WorkQueue> queues_[3] ABSL_GUARDED_BY(mu_);

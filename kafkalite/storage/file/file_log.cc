@@ -20,6 +20,9 @@ namespace {
 constexpr std::string_view kIdName = "log-id";
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
+// The end of the line tells that no digit is missing.
+std::string IdText(model::LogId id) { return base::Cat(id.value(), "\n"); }
+
 int64_t BytesOf(std::span<const Batch> batches) {
   int64_t bytes = 0;
   for (const Batch& batch : batches) bytes += static_cast<int64_t>(batch.size_bytes());
@@ -60,12 +63,25 @@ std::shared_ptr<FileLog> FileLog::Create(Options options, model::LogId id) {
 }
 
 void FileLog::MakeFiles() {
-  std::vector<std::string> repairs;
-  auto disk = SegmentedLog::Open(DiskOptions(), {.clean = true}, repairs);
-  if (!disk.ok()) return Fail(disk.status());
-  disk_ = *std::move(disk);
-  const absl::Status status = metadata_.Write(kIdName, base::Cat(id().value()));
+  const absl::Status status = MakeDisk();
   if (!status.ok()) Fail(status);
+}
+
+absl::Status FileLog::MakeDisk() {
+  files::FileSystem& fs = options_.directory->fs();
+  KL_RETURN_IF_ERROR(fs.CreateDirectories(options_.directory->FolderOf(options_.tp)));
+  KL_RETURN_IF_ERROR(WriteId());
+  std::vector<std::string> repairs;
+  KL_ASSIGN_OR_RETURN(disk_, SegmentedLog::Open(DiskOptions(), {.clean = true}, repairs));
+  return fs.SyncDirectory(options_.directory->path());
+}
+
+// Durable before the log has anything: a log without a name gets that of whoever asks for it, who
+// must not take what is in it for his own.
+absl::Status FileLog::WriteId() {
+  files::FileSystem& fs = options_.directory->fs();
+  const std::string path = base::Cat(options_.directory->FolderOf(options_.tp), "/", kIdName);
+  return files::ReplaceFile(fs, path, IdText(id()));
 }
 
 absl::StatusOr<std::shared_ptr<FileLog>> FileLog::Load(Options options,
@@ -85,6 +101,7 @@ absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, bool clean,
                                                  .log_start = checkpoint.log_start},
                                                 repairs));
   const bool repaired = repairs.size() > repairs_before;
+  if (!clean) KL_RETURN_IF_ERROR(metadata_.ForgetSyncs());
   KL_ASSIGN_OR_RETURN(const model::LogId id, ReadId(repairs));
   base::MutexLock lock(mu_);
   id_ = id;
@@ -106,8 +123,8 @@ absl::StatusOr<model::LogId> FileLog::ReadId(std::vector<std::string>& repairs) 
   const auto bytes = files::ReadFile(options_.directory->fs(), path);
   if (absl::IsNotFound(bytes.status())) return model::LogId();
   KL_RETURN_IF_ERROR(bytes.status());
-  const auto id = format::ParseDecimal<uint64_t>(*bytes);
-  if (id.has_value()) return model::LogId(*id);
+  const auto id = format::ParseDecimal<uint64_t>(bytes->substr(0, bytes->find('\n')));
+  if (id.has_value() && *bytes == IdText(model::LogId(*id))) return model::LogId(*id);
   repairs.push_back(base::Cat("'", path, "' is not a number: ", format::Quoted(*bytes)));
   return model::LogId();
 }
@@ -120,11 +137,13 @@ model::LogId FileLog::id() const {
 }
 
 void FileLog::SetId(model::LogId id) {
-  {
-    base::MutexLock lock(mu_);
-    id_ = id;
-  }
-  WriteMetadata(kIdName, base::Cat(id.value()));
+  base::MutexLock lock(mu_);
+  id_ = id;
+  PostInOrder([](FileLog& log) {
+    if (!log.failure().ok()) return;
+    const absl::Status status = log.WriteId();
+    if (!status.ok()) log.Fail(status);
+  });
 }
 
 absl::Status FileLog::failure() const {
@@ -135,11 +154,6 @@ absl::Status FileLog::failure() const {
 FileLog::Checkpoint FileLog::checkpoint() const {
   base::MutexLock lock(mu_);
   return {synced_, tail_.range().start, high_watermark_};
-}
-
-bool FileLog::starts_within_segment() const {
-  base::MutexLock lock(mu_);
-  return !segments_.empty() && segments_.front().base_offset < tail_.range().start;
 }
 
 LogTail::Range FileLog::range() const {
@@ -517,7 +531,7 @@ void FileLog::TruncateSuffix(Offset end) {
 
 void FileLog::TruncateFiles(Offset end) {
   if (!failure().ok()) return;
-  absl::Status status = options_.directory->LowerRecoveryPoint(options_.tp, end);
+  absl::Status status = options_.directory->LowerCheckpoints(options_.tp, end);
   if (status.ok()) status = disk_->TruncateSuffix(end);
   if (!status.ok()) return Fail(status);
   std::vector<SegmentInfo> segments = disk_->segments();
@@ -561,7 +575,8 @@ void FileLog::ForgetSegments(size_t count) {
 
 void FileLog::DropFiles(Offset start, bool cuts) {
   if (!failure().ok()) return;
-  const absl::Status status = disk_->TruncatePrefix(start);
+  absl::Status status = options_.directory->RaiseLogStart(options_.tp, start);
+  if (status.ok()) status = disk_->TruncatePrefix(start);
   if (!status.ok()) return Fail(status);
   std::vector<SegmentInfo> segments = disk_->segments();
   {

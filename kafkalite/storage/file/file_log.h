@@ -80,8 +80,6 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   // Why nothing can be written any more.
   absl::Status failure() const;
   Checkpoint checkpoint() const;
-  // Whether the log's start is within a segment, so that the files do not tell it.
-  bool starts_within_segment() const;
   // Lets go of what is written.
   void DropCache();
   // Makes everything durable; blocks, so for the directory's syncer. REQUIRES: nobody has it open,
@@ -121,6 +119,8 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
                         std::vector<std::string>& repairs);
   absl::StatusOr<model::LogId> ReadId(std::vector<std::string>& repairs) const;
   void MakeFiles();
+  absl::Status MakeDisk();
+  absl::Status WriteId();
 
   // Tasks. Each keeps the log alive.
   void Post(Queue queue, absl::AnyInvocable<void(FileLog&)> task);

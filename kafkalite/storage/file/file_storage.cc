@@ -71,8 +71,14 @@ absl::Status FileStorage::Load(const std::string& path) {
                           {.broker_id = options_.broker, .cluster_id = options_.cluster_id}));
   directories_.push_back(found.directory);
   for (std::string& repair : found.repairs) repairs_.push_back(std::move(repair));
-  base::MutexLock lock(mu_);
-  return LoadLogs(found);
+  {
+    base::MutexLock lock(mu_);
+    KL_RETURN_IF_ERROR(LoadLogs(found));
+  }
+  // What comes to be where something was lost is not to pass for durable.
+  DataDirectory& directory = *found.directory;
+  if (Collect(directory) == found.checkpoints) return absl::OkStatus();
+  return directory.SaveCheckpoints([&] { return Collect(directory); });
 }
 
 absl::Status FileStorage::LoadLogs(DataDirectory::Found& found) {
@@ -157,7 +163,8 @@ void FileStorage::Delete(const model::TopicPartition& tp, Log::DoneCallback done
   directory->Post(Queue::kWrite, [weak = weak_from_this(), tp, directory, folder, moved,
                                   log = std::move(log), done = std::move(done)]() mutable {
     files::FileSystem& fs = directory->fs();
-    absl::Status status = files::RemoveAll(fs, moved);
+    absl::Status status = directory->ForgetCheckpoints(tp);
+    if (status.ok()) status = files::RemoveAll(fs, moved);
     if (status.ok()) status = fs.Rename(folder, moved);
     if (absl::IsNotFound(status)) status = absl::OkStatus();
     if (!status.ok()) {
@@ -167,8 +174,11 @@ void FileStorage::Delete(const model::TopicPartition& tp, Log::DoneCallback done
     log.reset();
     done(status);
     directory->Post(Queue::kSync, [directory, moved] {
-      // What is left of it is removed by the next start.
-      files::RemoveAll(directory->fs(), moved).IgnoreError();
+      // Or a crash may leave a part of it, under its old name. What is left of it is removed by the
+      // next start.
+      absl::Status removed = directory->fs().SyncDirectory(directory->path());
+      if (removed.ok()) removed = files::RemoveAll(directory->fs(), moved);
+      removed.IgnoreError();
     });
   });
 }
@@ -198,7 +208,7 @@ DirectoryCheckpoints FileStorage::Collect(const DataDirectory& directory) const 
     const FileLog::Checkpoint checkpoint = log->checkpoint();
     checkpoints.recovery_points[tp] = checkpoint.recovery_point;
     checkpoints.high_watermarks[tp] = checkpoint.high_watermark;
-    if (log->starts_within_segment()) checkpoints.log_starts[tp] = checkpoint.log_start;
+    if (checkpoint.log_start > model::Offset()) checkpoints.log_starts[tp] = checkpoint.log_start;
   }
   return checkpoints;
 }

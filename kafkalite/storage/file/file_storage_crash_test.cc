@@ -25,6 +25,7 @@ using Kind = files::MemoryFileSystem::Operation::Kind;
 using files::MemoryFileSystem;
 
 constexpr MemoryFileSystem::CrashOptions kLoseAll = {.keep_some = false};
+constexpr std::chrono::seconds kUntilCheckpoint{61};
 
 class FileStorageCrashTest : public testing::Test {
  protected:
@@ -123,6 +124,137 @@ TEST_F(FileStorageCrashTest, RetentionWaitsForATruncation) {
   EXPECT_EQ(log_->start_offset(), Offset(0));
   machine_.Run();
   EXPECT_THAT(Read(), ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
+// --- What a log leaves to the next one of its name ----------------------------------------------
+
+TEST_F(FileStorageCrashTest, ALogThatIsMadeAgainInheritsNoCheckpoints) {
+  Append(0, 100);
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(80)).ok());
+  log_->KeepHighWatermark(Offset(90));
+  Sync();
+  machine_.Run(kUntilCheckpoint);
+  log_.reset();
+  ASSERT_TRUE(machine_.Delete(0).ok());
+  Open(8);
+  Append(0, 50);
+  machine_.Run();
+  Kill();
+  EXPECT_EQ(log_->id(), model::LogId(8));
+  EXPECT_EQ(log_->start_offset(), Offset(0));
+  EXPECT_EQ(log_->end_offset(), Offset(50));
+  EXPECT_EQ(log_->progress().synced, Offset(0));
+  EXPECT_EQ(log_->kept_high_watermark(), Offset(0));
+}
+
+TEST_F(FileStorageCrashTest, ATruncatedLogKeepsNoCheckpointBeyondItsEnd) {
+  Append(0, 100);
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(80)).ok());
+  log_->KeepHighWatermark(Offset(90));
+  Sync();
+  machine_.Run(kUntilCheckpoint);
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(40)).ok());
+  Append(40, 60, 1);
+  machine_.Run();
+  Kill();
+  EXPECT_EQ(log_->start_offset(), Offset(40));
+  EXPECT_EQ(log_->end_offset(), Offset(60));
+  EXPECT_EQ(log_->progress().synced, Offset(40));
+  EXPECT_EQ(log_->kept_high_watermark(), Offset(40));
+}
+
+TEST_F(FileStorageCrashTest, WhatComesWhereDurableBatchesWereLostIsNotDurable) {
+  Append(0, 10);
+  Sync();
+  machine_.Run(kUntilCheckpoint);
+  log_.reset();
+  machine_.Kill();
+  {
+    const auto file = machine_.fs().Open("/data/orders-0/00000000000000000000.log",
+                                         files::FileSystem::Mode::kWrite);
+    ASSERT_TRUE((*file)->Truncate(100).ok());  // the disk did not keep its word
+    ASSERT_TRUE((*file)->Sync().ok());
+  }
+  Start();
+  EXPECT_THAT(Read(), ElementsAre(0));
+  Append(1, 5, 1);
+  machine_.Run();
+  Kill();
+  EXPECT_EQ(log_->progress().synced, Offset(1));
+}
+
+TEST_F(FileStorageCrashTest, ADeletionIsWholeOrNotAtAll) {
+  config_.segment_bytes = 1;
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    Open();
+    Append(0, 5);
+    Sync();
+    log_.reset();
+    machine_.storage().Delete(Machine::Tp(), [](const absl::Status&) {});
+    machine_.Run(std::chrono::milliseconds(20));
+    Crash({.seed = seed});
+    const auto all = Read();
+    ASSERT_TRUE(all.empty() || all.size() == 5) << seed;
+    if (!all.empty()) ASSERT_EQ(log_->id(), model::LogId(7)) << seed;
+    log_.reset();
+    ASSERT_TRUE(machine_.Delete(0).ok());
+    machine_.Run();
+  }
+}
+
+// --- What is durable before it is said ----------------------------------------------------------
+
+TEST_F(FileStorageCrashTest, TheDataDirectoryAndItsFoldersKeepTheirNames) {
+  Append(0, 3);
+  Sync();
+  Crash();
+  EXPECT_THAT(Read(), ElementsAre(0, 1, 2));
+}
+
+TEST_F(FileStorageCrashTest, ALogHasItsIdBeforeItHasAnything) {
+  Append(0, 3);
+  machine_.Run();
+  log_.reset();
+  machine_.Crash(kLoseAll);
+  ASSERT_TRUE(machine_.Start().ok());
+  EXPECT_THAT(machine_.storage().List(), ElementsAre(Pair(Machine::Tp(), model::LogId(7))));
+}
+
+TEST_F(FileStorageCrashTest, AnIdThatLacksADigitIsNone) {
+  Append(0, 3);
+  machine_.Run();
+  log_.reset();
+  machine_.Kill();
+  const auto file = machine_.fs().Open("/data/orders-0/log-id", files::FileSystem::Mode::kTruncate);
+  const std::string_view pieces[] = {"12"};
+  ASSERT_TRUE((*file)->WriteAt(0, pieces).ok());
+  ASSERT_TRUE(machine_.Start().ok());
+  EXPECT_THAT(machine_.storage().List(), ElementsAre(Pair(Machine::Tp(), model::LogId())));
+  EXPECT_EQ(machine_.storage().repairs().size(), 1u);
+}
+
+TEST_F(FileStorageCrashTest, TheStartOfALogDoesNotMoveBack) {
+  config_.segment_bytes = 1;
+  log_->Configure(config_);
+  Append(0, 10);
+  Sync();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(5)).ok());
+  machine_.Run();
+  Crash();
+  EXPECT_EQ(log_->start_offset(), Offset(5));
+  EXPECT_THAT(Read(), ElementsAre(5, 6, 7, 8, 9));
+}
+
+TEST_F(FileStorageCrashTest, MetadataOfAProcessThatWasKilledBecomesDurableWithTheNextSync) {
+  log_->WriteMetadata("x", "kept");
+  machine_.Run();
+  Kill();
+  Append(0, 1);
+  Sync();
+  Crash();
+  const auto metadata = machine_.Metadata(*log_);
+  ASSERT_TRUE(metadata.ok());
+  EXPECT_EQ(metadata->at("x"), "kept");
 }
 
 }  // namespace

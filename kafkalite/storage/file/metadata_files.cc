@@ -51,15 +51,30 @@ absl::Status MetadataFiles::Sync() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Log::Metadata> MetadataFiles::ReadAll() const {
+absl::StatusOr<std::vector<std::string>> MetadataFiles::List() const {
   KL_ASSIGN_OR_RETURN(const auto names, fs_.List(folder_));
-  Log::Metadata metadata;
+  std::vector<std::string> metadata;
   for (const std::string& name : names) {
     if (!IsMetadata(name)) continue;
-    const std::string path = PathOf(name);
-    KL_ASSIGN_OR_RETURN(const bool is_folder, fs_.IsDirectory(path));
-    if (is_folder) continue;
-    KL_ASSIGN_OR_RETURN(metadata[name], files::ReadFile(fs_, path));
+    KL_ASSIGN_OR_RETURN(const bool is_folder, fs_.IsDirectory(PathOf(name)));
+    if (!is_folder) metadata.push_back(name);
+  }
+  return metadata;
+}
+
+absl::Status MetadataFiles::ForgetSyncs() {
+  KL_ASSIGN_OR_RETURN(const auto names, List());
+  base::MutexLock lock(mu_);
+  for (const std::string& name : names) unsynced_.insert(PathOf(name));
+  names_unsynced_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Log::Metadata> MetadataFiles::ReadAll() const {
+  KL_ASSIGN_OR_RETURN(const auto names, List());
+  Log::Metadata metadata;
+  for (const std::string& name : names) {
+    KL_ASSIGN_OR_RETURN(metadata[name], files::ReadFile(fs_, PathOf(name)));
   }
   return metadata;
 }

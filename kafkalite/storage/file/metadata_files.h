@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -27,6 +28,8 @@ class MetadataFiles {
 
   absl::Status Write(std::string_view name, std::string_view bytes);
   absl::Status Delete(std::string_view name);
+  // Nobody knows what is durable of all there are: Sync is to see to it.
+  absl::Status ForgetSyncs();
   // What was written and deleted before is durable.
   absl::Status Sync();
   // All files of the folder but those of segments.
@@ -34,6 +37,7 @@ class MetadataFiles {
 
  private:
   std::string PathOf(std::string_view name) const;
+  absl::StatusOr<std::vector<std::string>> List() const;  // names
 
   files::FileSystem& fs_;
   const std::string folder_;
