@@ -11,6 +11,12 @@ namespace kafkalite::storage {
 using base::Cat;
 using base::ToAbsl;
 
+namespace {
+
+constexpr std::string_view kBootIdName = "boot-id";
+
+}  // namespace
+
 DataDirectory::DataDirectory(files::FileSystem& fs, base::Executor& executor, std::string path)
     : fs_(fs), executor_(executor), path_(std::move(path)) {
   base::MutexLock lock(mu_);
@@ -47,6 +53,7 @@ absl::StatusOr<DataDirectory::Found> DataDirectory::Open(files::FileSystem& fs,
     directory.saved_ = found.checkpoints;
   }
   KL_ASSIGN_OR_RETURN(found.clean, directory.TakeCleanMark());
+  found.may_have_lost = !found.clean && !directory.IsBootOfLastOpen();
   return found;
 }
 
@@ -104,6 +111,16 @@ absl::StatusOr<bool> DataDirectory::TakeCleanMark() {
   KL_RETURN_IF_ERROR(removed);
   KL_RETURN_IF_ERROR(fs_.SyncDirectory(path_));
   return true;
+}
+
+bool DataDirectory::IsBootOfLastOpen() const {
+  const std::string boot = fs_.BootId();
+  return !boot.empty() && files::ReadFile(fs_, PathOf(kBootIdName)).value_or("") == boot;
+}
+
+absl::Status DataDirectory::SaveBootId() {
+  if (IsBootOfLastOpen()) return absl::OkStatus();
+  return files::ReplaceFile(fs_, PathOf(kBootIdName), fs_.BootId());
 }
 
 absl::StatusOr<format::OffsetCheckpoint> DataDirectory::ReadCheckpoint(

@@ -9,7 +9,8 @@
 //   data/recovery-point-offset-checkpoint   what was durable of each log
 //   data/log-start-offset-checkpoint        where each log starts, unless that is 0
 //   data/replication-offset-checkpoint      each log's high watermark
-//   data/orders-0/                          a log
+//   data/boot-id                            ours: the start of the machine in which it was last
+//   opened data/orders-0/                          a log
 //
 // Thread safety: any thread. Lifetime: shared by the logs in it; Stop() ends it for good.
 // Errors: see Open; afterwards, those of the file system.
@@ -50,6 +51,9 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   struct Found {
     std::shared_ptr<DataDirectory> directory;
     bool clean = false;
+    // The machine was started anew while the directory was in use: what was not synced may be gone,
+    // also where nothing shows it.
+    bool may_have_lost = false;
     DirectoryCheckpoints checkpoints;
     std::vector<model::TopicPartition> logs;
     std::vector<std::string> repairs;  // what was damaged, and is done without
@@ -79,6 +83,9 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   absl::Status ForgetCheckpoints(const model::TopicPartition& tp);
   // Before a log loses what it starts with: no crash brings that back. Blocks, likewise.
   absl::Status RaiseLogStart(const model::TopicPartition& tp, model::Offset start);
+  // What there is has been looked through, and is known by its names: only another start of the
+  // machine can lose any of it. Blocks.
+  absl::Status SaveBootId();
   // Everything is durable: the next Open is clean. Blocks.
   absl::Status MarkClean();
 
@@ -101,6 +108,7 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   absl::Status Take();
   absl::Status CheckOwner(const format::MetaProperties& owner);
   absl::StatusOr<bool> TakeCleanMark();
+  bool IsBootOfLastOpen() const;
   absl::StatusOr<format::OffsetCheckpoint> ReadCheckpoint(std::string_view name,
                                                           std::vector<std::string>& repairs) const;
   absl::StatusOr<std::vector<model::TopicPartition>> ListLogs();

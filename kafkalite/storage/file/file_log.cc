@@ -85,37 +85,45 @@ absl::Status FileLog::WriteId() {
 }
 
 absl::StatusOr<std::shared_ptr<FileLog>> FileLog::Load(Options options,
-                                                       const Checkpoint& checkpoint, bool clean,
+                                                       const Checkpoint& checkpoint, LastUse last,
                                                        std::vector<std::string>& repairs) {
   std::shared_ptr<FileLog> log(new FileLog(std::move(options)));
-  KL_RETURN_IF_ERROR(log->LoadDisk(checkpoint, clean, repairs));
+  KL_RETURN_IF_ERROR(log->LoadDisk(checkpoint, last, repairs));
   return log;
 }
 
-absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, bool clean,
+absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, LastUse last,
                                std::vector<std::string>& repairs) {
   const size_t repairs_before = repairs.size();
   KL_ASSIGN_OR_RETURN(disk_, SegmentedLog::Open(DiskOptions(),
-                                                {.clean = clean,
+                                                {.clean = last.clean,
                                                  .recovery_point = checkpoint.recovery_point,
                                                  .log_start = checkpoint.log_start},
                                                 repairs));
   const bool repaired = repairs.size() > repairs_before;
-  if (!clean) KL_RETURN_IF_ERROR(metadata_.ForgetSyncs());
-  KL_ASSIGN_OR_RETURN(const model::LogId id, ReadId(repairs));
+  if (!last.clean) KL_RETURN_IF_ERROR(metadata_.ForgetSyncs());
+  KL_RETURN_IF_ERROR(LoadId(last.may_have_lost || repaired, repairs));
   base::MutexLock lock(mu_);
-  id_ = id;
   const std::vector<SegmentInfo> segments = disk_->segments();
   const Offset end = segments.back().next_offset;
   const Offset start = std::min(end, std::max(checkpoint.log_start, segments.front().base_offset));
   tail_.Reset({start, end});
   Relearn(segments);
   written_ = end;
-  synced_ = clean && !repaired ? end : std::min(checkpoint.recovery_point, end);
+  synced_ = last.clean && !repaired ? end : std::min(checkpoint.recovery_point, end);
   sync_wanted_ = synced_;
   metadata_end_ = repaired ? start : std::max(start, synced_);
   high_watermark_ = std::clamp(checkpoint.high_watermark, start, end);
   return absl::OkStatus();
+}
+
+absl::Status FileLog::LoadId(bool lost, std::vector<std::string>& repairs) {
+  KL_ASSIGN_OR_RETURN(const model::LogId id, ReadId(repairs));
+  {
+    base::MutexLock lock(mu_);
+    id_ = lost ? model::AfterLoss(id) : id;
+  }
+  return lost && id != model::LogId() ? WriteId() : absl::OkStatus();
 }
 
 absl::StatusOr<model::LogId> FileLog::ReadId(std::vector<std::string>& repairs) const {

@@ -65,9 +65,13 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   ~FileLog();
   // A new log: made by the directory's writer, which has not begun yet on return.
   static std::shared_ptr<FileLog> Create(Options options, model::LogId id);
-  // One that is there. Blocks. A `clean` one was closed in order.
+  // One that is there. Blocks.
+  struct LastUse {
+    bool clean = false;          // it was closed in order
+    bool may_have_lost = false;  // the machine crashed: its id says so from now on
+  };
   static absl::StatusOr<std::shared_ptr<FileLog>> Load(Options options,
-                                                       const Checkpoint& checkpoint, bool clean,
+                                                       const Checkpoint& checkpoint, LastUse last,
                                                        std::vector<std::string>& repairs);
 
   // REQUIRES: nobody has it open.
@@ -115,8 +119,9 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
 
   // Making it.
   SegmentedLogOptions DiskOptions() const;
-  absl::Status LoadDisk(const Checkpoint& checkpoint, bool clean,
+  absl::Status LoadDisk(const Checkpoint& checkpoint, LastUse last,
                         std::vector<std::string>& repairs);
+  absl::Status LoadId(bool lost, std::vector<std::string>& repairs);
   absl::StatusOr<model::LogId> ReadId(std::vector<std::string>& repairs) const;
   void MakeFiles();
   absl::Status MakeDisk();

@@ -77,8 +77,10 @@ absl::Status FileStorage::Load(const std::string& path) {
   }
   // What comes to be where something was lost is not to pass for durable.
   DataDirectory& directory = *found.directory;
-  if (Collect(directory) == found.checkpoints) return absl::OkStatus();
-  return directory.SaveCheckpoints([&] { return Collect(directory); });
+  if (Collect(directory) != found.checkpoints) {
+    KL_RETURN_IF_ERROR(directory.SaveCheckpoints([&] { return Collect(directory); }));
+  }
+  return directory.SaveBootId();
 }
 
 absl::Status FileStorage::LoadLogs(DataDirectory::Found& found) {
@@ -95,7 +97,7 @@ absl::Status FileStorage::LoadLogs(DataDirectory::Found& found) {
         .log_start = Find(found.checkpoints.log_starts, tp),
         .high_watermark = Find(found.checkpoints.high_watermarks, tp)};
     KL_ASSIGN_OR_RETURN(logs_[tp], FileLog::Load(OptionsOf(tp, found.directory), checkpoint,
-                                                 found.clean, repairs_));
+                                                 {found.clean, found.may_have_lost}, repairs_));
   }
   return absl::OkStatus();
 }

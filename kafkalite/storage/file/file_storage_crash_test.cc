@@ -195,7 +195,7 @@ TEST_F(FileStorageCrashTest, ADeletionIsWholeOrNotAtAll) {
     Crash({.seed = seed});
     const auto all = Read();
     ASSERT_TRUE(all.empty() || all.size() == 5) << seed;
-    if (!all.empty()) ASSERT_EQ(log_->id(), model::LogId(7)) << seed;
+    if (!all.empty()) ASSERT_EQ(log_->id(), model::AfterLoss(model::LogId(7))) << seed;
     log_.reset();
     ASSERT_TRUE(machine_.Delete(0).ok());
     machine_.Run();
@@ -217,7 +217,27 @@ TEST_F(FileStorageCrashTest, ALogHasItsIdBeforeItHasAnything) {
   log_.reset();
   machine_.Crash(kLoseAll);
   ASSERT_TRUE(machine_.Start().ok());
-  EXPECT_THAT(machine_.storage().List(), ElementsAre(Pair(Machine::Tp(), model::LogId(7))));
+  EXPECT_THAT(machine_.storage().List(),
+              ElementsAre(Pair(Machine::Tp(), model::AfterLoss(model::LogId(7)))));
+}
+
+TEST_F(FileStorageCrashTest, AnIdTellsACrashThatMayHaveLostSomethingFromOneThatDidNot) {
+  Append(0, 3);
+  Sync();
+  EXPECT_EQ(log_->id(), model::LogId(7));
+  Kill();
+  EXPECT_EQ(log_->id(), model::LogId(7)) << "the system has what the process had written";
+  Crash();
+  EXPECT_EQ(log_->id(), model::AfterLoss(model::LogId(7)));
+  Kill();
+  EXPECT_EQ(log_->id(), model::AfterLoss(model::LogId(7))) << "counted once";
+  log_.reset();
+  ASSERT_TRUE(machine_.Stop().ok());
+  machine_.Crash(kLoseAll);
+  ASSERT_TRUE(machine_.Start().ok());
+  EXPECT_THAT(machine_.storage().List(),
+              ElementsAre(Pair(Machine::Tp(), model::AfterLoss(model::LogId(7)))))
+      << "what was stopped in order has nothing to lose";
 }
 
 TEST_F(FileStorageCrashTest, AnIdThatLacksADigitIsNone) {

@@ -146,7 +146,7 @@ class Run {
     *appended = {.base = base,
                  .next = batch.header.next_offset().value(),
                  .timestamp = now_,
-                 .log_id = log_->id().value(),
+                 .log_id = origin(),
                  .bytes = BytesOf(batch),
                  .before = model_.batches.empty() ? nullptr : model_.batches.back(),
                  .end_before = model_.end};
@@ -178,7 +178,7 @@ class Run {
     if (end < model_.start && !random_.OneIn(5)) return;
     Say("truncate to ", end);
     // All of it goes then, and a crash brings back anything.
-    int64_t& start = starts_[log_->id().value()];
+    int64_t& start = starts_[origin()];
     if (end < model_.start) start = std::max(start, model_.end);
     EXPECT_TRUE(log_->TruncateSuffix(model::Offset(end)).ok());
     model_.DropFrom(end);
@@ -276,7 +276,7 @@ class Run {
   // What holds at all times.
   void CheckFacts() {
     const Progress progress = log_->progress();
-    int64_t& start = starts_[log_->id().value()];
+    int64_t& start = starts_[origin()];
     start = std::max(start, model_.start);
     EXPECT_EQ(log_->start_offset().value(), model_.start);
     EXPECT_EQ(log_->end_offset().value(), model_.end);
@@ -381,17 +381,19 @@ class Run {
     ASSERT_TRUE(started.ok()) << started;
     for (const std::string& repair : machine_.storage().repairs()) Say(repair);
     Open();
-    Adopt();
+    Adopt(crashed);
   }
 
+  uint64_t origin() const { return log_->id().value() >> 8; }
+
   void Open() {
-    log_ = machine_.OpenLog(0, ++last_log_id_);
+    log_ = machine_.OpenLog(0, ++last_log_id_ << 8);  // see model::LogId
     ASSERT_NE(log_, nullptr);
     Configure();
   }
 
   // Compares what is there with what may be, and goes on with it.
-  void Adopt() {
+  void Adopt(bool crashed) {
     std::vector<format::Batch> batches;
     const absl::Status status = machine_.ReadAll(*log_, log_->start_offset().value(), batches);
     ASSERT_TRUE(status.ok()) << status;
@@ -412,14 +414,18 @@ class Run {
       found.batches.push_back(appended);
     }
     Say("found [", found.start, ", ", found.end, ")");
-    EXPECT_LE(found.start, starts_[log_->id().value()]);
+    EXPECT_LE(found.start, starts_[origin()]);
     for (const Appended* batch : model_.batches) {
       if (batch->next > required_) break;
       if (!model_.Has(*batch)) continue;
       EXPECT_NE(std::find(found.batches.begin(), found.batches.end(), batch), found.batches.end())
           << batch->base << " is lost";
     }
-    if (!found.batches.empty()) EXPECT_EQ(log_->id().value(), found.batches.front()->log_id);
+    if (!found.batches.empty()) EXPECT_EQ(origin(), found.batches.front()->log_id);
+    if (model::SameOrigin(log_->id(), last_id_)) {
+      EXPECT_EQ(log_->id() == last_id_, !crashed && machine_.storage().repairs().empty());
+    }
+    last_id_ = log_->id();
     CheckMetadata();
     model_ = std::move(found);
     ++epoch_;
@@ -461,6 +467,7 @@ class Run {
   int64_t now_ = 100'000;
   int32_t epoch_ = 0;
   uint64_t last_log_id_ = 1000;
+  model::LogId last_id_;  // at the last start
   bool is_down_ = false;
 };
 
