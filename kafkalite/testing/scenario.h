@@ -194,11 +194,12 @@ class ScenarioTest : public ::testing::TestWithParam<int> {
   // The replicas of the brokers hold the same records, epochs included.
   bool AwaitAgreement(const std::vector<int32_t>& brokers) {
     return Eventually([&] {
-      const Replica first = ReadReplica(brokers.front());
-      return std::all_of(brokers.begin(), brokers.end(), [&](int32_t broker) {
-        const Replica other = ReadReplica(broker);
-        return other.records == first.records && other.log_end_offset == first.log_end_offset;
-      });
+      const auto first = cluster_->broker(brokers.front()).ReadReplica(kTopic, 0);
+      return first.ok() && std::all_of(brokers.begin(), brokers.end(), [&](int32_t broker) {
+               const auto other = cluster_->broker(broker).ReadReplica(kTopic, 0);
+               return other.ok() && other->records == first->records &&
+                      other->log_end_offset == first->log_end_offset;
+             });
     });
   }
   // Everything committed, as a new consumer reads it.
