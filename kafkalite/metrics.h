@@ -34,6 +34,45 @@ struct LatencyMetrics {
   }
 };
 
+struct ProducerMetrics {
+  // What was sent, each time that it was: with retries. Bytes are those of whole batches, as they
+  // travel.
+  int64_t records_sent = 0;  // record-send-total
+  int64_t bytes_sent = 0;    // outgoing-byte-total, of batches alone
+  int64_t batches_sent = 0;  // request-total: each request has one batch
+  // What was sent again.
+  int64_t records_retried = 0;  // record-retry-total
+  int64_t batches_retried = 0;
+  // What was acknowledged; with acks = kNone, what was sent.
+  int64_t records_acknowledged = 0;
+  int64_t bytes_acknowledged = 0;
+  int64_t batches_acknowledged = 0;
+  // What was reported with an error, refused by Send or not delivered.
+  int64_t records_failed = 0;  // record-error-total
+
+  // Records given to Send that neither are acknowledged nor have failed, and the memory that they
+  // and reports to come take, of how much.
+  int64_t records_waiting = 0;
+  int64_t buffer_used_bytes = 0;   // buffer-total-bytes less buffer-available-bytes
+  int64_t buffer_total_bytes = 0;  // buffer-total-bytes
+  // Sends that found the buffer full and waited, and those that were refused because of it.
+  int64_t buffer_full_waits = 0;
+  int64_t buffer_exhausted = 0;  // buffer-exhausted-total
+
+  int64_t requests_in_flight = 0;  // requests-in-flight
+  LatencyMetrics request_latency;  // request-latency-avg, request-latency-max
+
+  // Of the batches that were sent, each once: with and without compression.
+  int64_t compressed_bytes = 0;
+  int64_t uncompressed_bytes = 0;
+  // 1 if there was nothing.
+  double compression_ratio() const {  // compression-rate-avg
+    return uncompressed_bytes == 0
+               ? 1
+               : static_cast<double>(compressed_bytes) / static_cast<double>(uncompressed_bytes);
+  }
+};
+
 struct ConsumerMetrics {
   // What Poll returned; bytes are those of the records, uncompressed.
   int64_t records_consumed = 0;  // records-consumed-total

@@ -27,4 +27,6 @@ void Producer::Send(const Record& record, DeliveryCallback callback) {
 
 absl::Status Producer::Flush(std::chrono::milliseconds timeout) { return engine_->Flush(timeout); }
 
+ProducerMetrics Producer::metrics() const { return engine_->metrics(); }
+
 }  // namespace kafkalite

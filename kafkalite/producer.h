@@ -31,11 +31,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "kafkalite/metrics.h"
+#include "kafkalite/producer_options.h"  // IWYU pragma: export
 #include "kafkalite/record.h"
 
 namespace kafkalite {
@@ -46,45 +47,6 @@ class ProducerEngine;
 }  // namespace client
 
 class Cluster;
-
-// When a record counts as delivered, and what is lost when.
-enum class Acks {
-  kNone,    // when it is sent. Lost by any failure, unnoticed.
-  kLeader,  // when the leader has it. Lost if the leader fails before a follower has it.
-  kAll,     // when all in-sync replicas have it: min.insync.replicas of them at least. Lost only
-            // if all of those fail.
-};
-
-// Of whole batches, by the producer; consumers find out by themselves.
-enum class Compression { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
-
-struct ProducerOptions {
-  // Behaviour.
-  Acks acks = Acks::kAll;
-  // In force with acks = kAll only; without it, a retry may append records twice, and behind later
-  // ones.
-  bool enable_idempotence = true;
-  // From Send until a record is reported, retries included.
-  std::chrono::milliseconds delivery_timeout{120000};
-  // How long a request waits for its answer before it is sent again.
-  std::chrono::milliseconds request_timeout{30000};
-  // How long Send waits for metadata and for room in the buffer.
-  std::chrono::milliseconds max_block{60000};
-  // How soon partitions that were added are used, while nothing goes wrong.
-  std::chrono::milliseconds metadata_max_age{300000};
-
-  // Performance.
-  Compression compression = Compression::kNone;
-  // Of gzip, lz4 and zstd: their own scales. Absent: the codec's default.
-  std::optional<int> compression_level = std::nullopt;
-  std::chrono::milliseconds linger{5};
-  // At most, before compression; less where the topic's max_message_bytes is less.
-  int32_t batch_size_bytes = 16384;
-  int64_t buffer_memory_bytes = 32 << 20;
-  // Of one record, estimated from above: its key, value and headers, and some 26 bytes. A record
-  // larger than batch_size_bytes has a batch of its own.
-  int32_t max_request_size_bytes = 1 << 20;
-};
 
 // A claim on the result of one Send. Cheap to copy, valid on any thread, also when its producer is
 // gone. Default constructed: FAILED_PRECONDITION.
@@ -120,8 +82,8 @@ using DeliveryCallback = absl::AnyInvocable<void(const absl::StatusOr<RecordMeta
 
 class Producer {
  public:
-  // INVALID_ARGUMENT names the option and its value; UNAVAILABLE if the cluster gives out no
-  // producer id.
+  // INVALID_ARGUMENT names the option, as topics["first-test"].linger, and its value; UNAVAILABLE
+  // if the cluster gives out no producer id.
   static absl::StatusOr<std::unique_ptr<Producer>> Create(Cluster& cluster,
                                                           const ProducerOptions& options);
   ~Producer();
@@ -130,10 +92,12 @@ class Producer {
 
   // Adds a record to its partition's batch. A record that cannot be sent is refused in its ticket,
   // or reported to its callback at once:
-  //   INVALID_ARGUMENT      the record is larger than max_request_size_bytes, or its topic illegal
+  //   INVALID_ARGUMENT      the record is larger than max_request_size_bytes, or its topic illegal,
+  //                         or the partitioner chose a partition that there is not
   //   NOT_FOUND             no such topic or partition
   //   UNAVAILABLE           no broker told of the topic within max_block (inside a callback: at
-  //   once) RESOURCE_EXHAUSTED    the buffer was full for max_block (inside a callback: is full)
+  //                         once)
+  //   RESOURCE_EXHAUSTED    the buffer was full for max_block (inside a callback: is full)
   //   FAILED_PRECONDITION   the cluster is shut down
   // Delivery may end with, besides:
   //   DEADLINE_EXCEEDED     not acknowledged in time; it may be in the log
@@ -147,6 +111,9 @@ class Producer {
   // Sends everything and waits until it is acknowledged, and, outside callbacks, reported.
   // DEADLINE_EXCEEDED after `timeout`. Delivery errors are not Flush's.
   absl::Status Flush(std::chrono::milliseconds timeout = std::chrono::milliseconds(150000));
+
+  // At once, by any thread: looks into each partition that was sent to.
+  ProducerMetrics metrics() const;
 
  private:
   explicit Producer(std::shared_ptr<client::ProducerEngine> engine);

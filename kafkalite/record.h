@@ -24,8 +24,8 @@ struct Header {
 //   producer->Send({.topic = "first-test", .key = "a", .value = "Hello Kafka !"});
 struct Record {
   std::string_view topic;
-  // Absent: chosen by the key (murmur2, as Java's producer), or, without a key, a partition that
-  // changes with each batch.
+  // Absent: chosen by the producer's partitioner; by default by the key (murmur2, as Java's
+  // producer), or, without a key, a partition that changes with each batch.
   std::optional<int32_t> partition = std::nullopt;
   std::optional<std::string_view> key = std::nullopt;
   // Absent: a tombstone.

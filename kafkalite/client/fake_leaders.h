@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "kafkalite/base/buffer.h"
 #include "kafkalite/base/executor.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
 #include "kafkalite/client/cluster_client.h"
 #include "kafkalite/client/silent_service.h"
+#include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/model/ids.h"
@@ -116,7 +118,9 @@ class FakeLeaders {
   std::vector<std::string> Values(const std::string& topic, int partition) {
     std::vector<std::string> values;
     for (const format::Batch& batch : Batches(topic, partition)) {
-      format::RecordIterator it(batch);
+      const auto plain = Unpack(batch);
+      if (!plain.ok()) continue;
+      format::RecordIterator it(*plain);
       format::RecordView record;
       while (it.Next(record)) {
         values.push_back(record.value.has_value() ? std::string(*record.value) : "<null>");
@@ -134,6 +138,10 @@ class FakeLeaders {
   }
 
  private:
+  absl::StatusOr<format::Batch> Unpack(const format::Batch& batch) {
+    return format::DecompressBatch(batch, format::kMaxRecordsBytes, *runtime_->pool);
+  }
+
   struct Sent {
     int32_t first;
     int32_t last;
@@ -222,7 +230,8 @@ class FakeLeaders {
       answer.error = model::ErrorCode::kNotLeaderOrFollower;
       return;
     }
-    if (!format::Validate(sent.batch).ok()) {
+    const auto plain = Unpack(sent.batch);
+    if (!plain.ok() || !format::Validate(*plain).ok()) {
       answer.error = model::ErrorCode::kCorruptMessage;
       return;
     }

@@ -23,9 +23,10 @@ namespace kafkalite::client {
 // A number with one writer at a time, which needs no atomic operation then: a counter in a strand.
 class Counter {
  public:
-  void Add(int64_t n) { value_.store(value() + n, std::memory_order_relaxed); }
+  void Add(int64_t n) { Set(value() + n); }
+  void Set(int64_t n) { value_.store(n, std::memory_order_relaxed); }
   void RaiseTo(int64_t n) {
-    if (n > value()) value_.store(n, std::memory_order_relaxed);
+    if (n > value()) Set(n);
   }
   int64_t value() const { return value_.load(std::memory_order_relaxed); }
 

@@ -18,8 +18,6 @@ namespace {
 // As many as brokers remember of a producer: a sixth could not be recognised when sent again.
 constexpr size_t kMaxInFlight = 5;
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
-// As Java's metadata.max.age.ms: topics grow without anybody's telling us.
-constexpr base::Duration kMetadataMaxAge = std::chrono::minutes(5);
 
 protocol::Acks ToProtocol(Acks acks) {
   switch (acks) {
@@ -49,18 +47,21 @@ void Report(std::unique_ptr<SendBatch> batch) {
 }  // namespace
 
 PartitionSender::PartitionSender(std::shared_ptr<ProducerContext> context,
+                                 const TopicSettings& settings,
                                  std::shared_ptr<StickyPartition> sticky, model::TopicPartition tp,
                                  model::BrokerId leader)
     : context_(std::move(context)),
+      settings_(settings),
+      linger_timer_(context_->TimerOf(settings)),
       sticky_(std::move(sticky)),
       tp_(std::move(tp)),
-      seals_at_once_(context_->options().linger <= std::chrono::milliseconds::zero()),
+      seals_at_once_(settings_.linger <= std::chrono::milliseconds::zero()),
       strand_(context_->executor()),
       refreshed_(context_->executor().clock().Now()),
       leader_(leader),
       identity_(context_->ids().current()) {
   if (leader != model::kNoBroker) channel_ = context_->cluster().Channel(leader);
-  if (!context_->idempotent()) window_ = kMaxInFlight;
+  if (!settings_.idempotent) window_ = kMaxInFlight;
 }
 
 // --- Open and sealed batches: under the mutex ---------------------------------------------------
@@ -115,6 +116,7 @@ void PartitionSender::SealOpen() {
   SendBatch& batch = *open_;
   // Tickets already given out hold theirs.
   batch.result->DropRef(SendBatch::kTicketReferences - batch.tickets);
+  sealed_records_ += batch.builder->record_count();
   sealed_.push_back(std::move(open_));
   ++sealed_count_;
   seal_when_idle_ = false;
@@ -172,11 +174,17 @@ base::Time PartitionSender::SealIfOpenedBefore(base::Time limit) {
 // --- Sending: in the strand ---------------------------------------------------------------------
 
 void PartitionSender::Drain() {
-  strand_.Run([self = shared_from_this()] {
-    self->strand_.AssertInside();
-    self->TakeSealed();
-    self->Pump();
-  });
+  base::Task drain = [self = shared_from_this()] {
+    self->strand_.Run([self] {
+      self->strand_.AssertInside();
+      self->TakeSealed();
+      self->PackSealed();
+      self->Pump();
+    });
+  };
+  // To pack takes longer than to send: that is for a worker, not for whoever sends, or brings the
+  // answer of an earlier batch, and has other partitions to see to.
+  if (settings_.compression == Compression::kNone || !executor().Post(drain)) drain();
 }
 
 void PartitionSender::TakeSealed() {
@@ -198,7 +206,7 @@ SendBatch* PartitionSender::NextQueued(size_t limit) {
 void PartitionSender::Pump() {
   // Counted from the oldest one without an answer, not by those in flight: if that one has to be
   // sent again, the broker must not have forgotten it for five later ones.
-  const bool unanswered = context_->options().acks == Acks::kNone;
+  const bool unanswered = settings_.acks == Acks::kNone;
   while (phase_ == Phase::kReady && flights_.size() < window_) {
     SendBatch* const next = NextQueued(unanswered ? kNoLimit : window_);
     if (next == nullptr) break;
@@ -244,7 +252,7 @@ void PartitionSender::TellBackedUp() {
 
 void PartitionSender::Stamp(SendBatch& batch) {
   format::BatchBuilder::Stamp stamp;
-  if (context_->idempotent()) {
+  if (settings_.idempotent) {
     stamp.producer_id = identity_.id;
     stamp.producer_epoch = identity_.epoch;
     stamp.base_sequence = next_sequence_;
@@ -254,42 +262,54 @@ void PartitionSender::Stamp(SendBatch& batch) {
     stamp.attributes = batch.batch.header.attributes;
     format::Restamp(batch.batch, stamp);
   } else {
-    batch.batch = (*std::move(batch.builder)).Build(stamp, context_->runtime().pool.get());
-    batch.builder.reset();
-    Compress(batch.batch);
-    // A small batch has moved to a smaller buffer.
-    const auto capacity = static_cast<int64_t>(batch.batch.body.buffer()->capacity());
-    if (capacity < batch.charged_bytes) {
-      context_->Release(batch.charged_bytes - capacity);
-      batch.charged_bytes = capacity;
-    }
+    Build(batch, stamp);
   }
   next_sequence_ = format::AdvanceSequence(next_sequence_, batch.batch.header.record_count);
 }
 
+void PartitionSender::PackSealed() {
+  if (settings_.compression == Compression::kNone) return;
+  for (const std::unique_ptr<SendBatch>& batch : queue_) {
+    if (batch->builder) Build(*batch, {});
+  }
+}
+
+void PartitionSender::Build(SendBatch& batch, const format::BatchBuilder::Stamp& stamp) {
+  batch.batch = (*std::move(batch.builder)).Build(stamp, context_->runtime().pool.get());
+  batch.builder.reset();
+  counters_.uncompressed_bytes.Add(static_cast<int64_t>(batch.batch.size_bytes()));
+  if (settings_.compression != Compression::kNone) Compress(batch.batch);
+  counters_.compressed_bytes.Add(static_cast<int64_t>(batch.batch.size_bytes()));
+  // A small batch has moved to a smaller buffer.
+  const auto capacity = static_cast<int64_t>(batch.batch.body.buffer()->capacity());
+  if (capacity < batch.charged_bytes) {
+    context_->Release(batch.charged_bytes - capacity);
+    batch.charged_bytes = capacity;
+  }
+}
+
 void PartitionSender::Compress(format::Batch& batch) {
-  const ProducerOptions& options = context_->options();
-  if (options.compression == Compression::kNone) return;
-  auto compressed = format::CompressBatch(batch, static_cast<format::Codec>(options.compression),
-                                          options.compression_level, *context_->runtime().pool);
+  auto compressed = format::CompressBatch(batch, static_cast<format::Codec>(settings_.compression),
+                                          settings_.compression_level, *context_->runtime().pool);
   // What cannot be compressed, for want of memory, is sent as it is.
   if (compressed.ok()) batch = *std::move(compressed);
 }
 
 void PartitionSender::SendOne(SendBatch& batch) {
   if (!batch.stamped) Stamp(batch);
-  const ProducerOptions& options = context_->options();
+  CountSent(batch);
   protocol::ProduceRequest request;
-  request.acks = ToProtocol(options.acks);
-  request.timeout = options.request_timeout;
+  request.acks = ToProtocol(settings_.acks);
+  request.timeout = context_->options().request_timeout;
   request.partitions.push_back({tp_, batch.batch});
   uint64_t flight = 0;  // none, where no answer is waited for
-  if (options.acks == Acks::kNone) {
+  if (settings_.acks == Acks::kNone) {
     Settle(batch, absl::OkStatus(), -1);
   } else {
     flight = ++last_flight_;
     batch.state = SendBatch::State::kInFlight;
-    flights_.push_back({flight, &batch, context_->tick()});
+    flights_.push_back({flight, &batch, context_->tick(), executor().clock().Now()});
+    CountFlights();
   }
   auto reply = [self = shared_from_this(),
                 flight](absl::StatusOr<protocol::ProduceResponse> response) mutable {
@@ -329,7 +349,9 @@ void PartitionSender::OnAnswer(uint64_t flight, const ProduceAnswer& answer) {
                                   [&](const Flight& f) { return f.number == flight; });
   if (found == flights_.end()) return;  // given up meanwhile
   SendBatch* const batch = found->batch;
+  counters_.latency.Add(executor().clock().Now() - found->sent);
   flights_.erase(found);
+  CountFlights();
   if (batch != nullptr) Judge(*batch, answer);
 }
 
@@ -345,7 +367,7 @@ void PartitionSender::Judge(SendBatch& batch, const ProduceAnswer& answer) {
     return;
   }
   batch.last_error = last_error_ = answer.ToStatus();
-  if (context_->idempotent() && answer.sequence_refused()) {
+  if (settings_.idempotent && answer.sequence_refused()) {
     const bool oldest = &batch == queue_.front().get();
     if (oldest && batch.maybe_appended) {
       GiveUp(batch, absl::AbortedError(base::Cat(base::ToStd(last_error_.message()),
@@ -380,7 +402,7 @@ void PartitionSender::GiveUp(SendBatch& batch, absl::Status status) {
   for (Flight& flight : flights_) {
     if (flight.batch == &batch) flight.batch = nullptr;
   }
-  if (batch.stamped && context_->idempotent()) {
+  if (batch.stamped && settings_.idempotent) {
     // Later ones wait for this one's sequence numbers, which never come.
     needs_identity_ = true;
     Interrupt();
@@ -396,10 +418,12 @@ void PartitionSender::GiveUpAll(const absl::Status& status) {
 }
 
 void PartitionSender::CompleteSettled() {
-  int64_t completed = 0;
+  int64_t completed = 0, records = 0;
   while (!queue_.empty() && queue_.front()->state == SendBatch::State::kSettled) {
     std::unique_ptr<SendBatch> batch = std::move(queue_.front());
     queue_.pop_front();
+    CountSettled(*batch);
+    records += batch->record_count();
     Complete(std::move(batch));
     ++completed;
   }
@@ -409,6 +433,7 @@ void PartitionSender::CompleteSettled() {
   {
     base::SpinLockHolder lock(mu_);
     completed_count_ += completed;
+    sealed_records_ -= records;
     for (auto it = waiters_.begin(); it != waiters_.end();) {
       if (it->target > completed_count_) {
         ++it;
@@ -442,194 +467,40 @@ void PartitionSender::Complete(std::unique_ptr<SendBatch> batch) {
   }
 }
 
-// --- Time ---------------------------------------------------------------------------------------
+// --- Counting -----------------------------------------------------------------------------------
 
-bool PartitionSender::Tick(base::Time now, uint64_t tick) {
-  bool under_way;
+void PartitionSender::CountSent(SendBatch& batch) {
+  const int32_t records = batch.record_count();
+  if (std::exchange(batch.sent, true)) {
+    counters_.records_retried.Add(records);
+    counters_.batches_retried.Add(1);
+  }
+  counters_.records_sent.Add(records);
+  counters_.bytes_sent.Add(static_cast<int64_t>(batch.batch.size_bytes()));
+  counters_.batches_sent.Add(1);
+}
+
+void PartitionSender::CountSettled(const SendBatch& batch) {
+  if (!batch.status.ok()) {
+    counters_.records_failed.Add(batch.record_count());
+    return;
+  }
+  counters_.records_acknowledged.Add(batch.record_count());
+  counters_.bytes_acknowledged.Add(static_cast<int64_t>(batch.batch.size_bytes()));
+  counters_.batches_acknowledged.Add(1);
+}
+
+void PartitionSender::CountFlights() {
+  counters_.in_flight.Set(static_cast<int64_t>(flights_.size()));
+}
+
+void PartitionSender::Count(ProducerMetrics& metrics, LatencyHistogram& latencies) {
   {
     base::SpinLockHolder lock(mu_);
-    under_way = this->under_way();
+    metrics.records_waiting += sealed_records_;
+    if (open_ != nullptr) metrics.records_waiting += open_->builder->record_count();
   }
-  if (under_way || partition() == 0) {
-    strand_.Run([self = shared_from_this(), now, tick] {
-      self->strand_.AssertInside();
-      self->ExpireFlights(tick);
-      self->ExpireBatches(now);
-      self->RefreshIfOld(now);
-      self->Proceed();
-    });
-  }
-  return under_way;
-}
-
-void PartitionSender::ExpireFlights(uint64_t tick) {
-  for (auto it = flights_.begin(); it != flights_.end();) {
-    if (tick - it->tick <= context_->request_timeout_ticks()) {
-      ++it;
-      continue;
-    }
-    SendBatch* const batch = it->batch;
-    it = flights_.erase(it);
-    if (batch == nullptr) continue;
-    batch->last_error = last_error_ = absl::DeadlineExceededError(
-        base::Cat("broker ", leader_.value(), " did not answer within ",
-                  context_->options().request_timeout.count(), " ms (request_timeout)"));
-    batch->maybe_appended = true;
-    SendAgain(*batch);
-  }
-}
-
-void PartitionSender::ExpireBatches(base::Time now) {
-  const base::Duration timeout = ToDuration(context_->options().delivery_timeout);
-  for (const std::unique_ptr<SendBatch>& batch : queue_) {
-    if (now - batch->opened_at < timeout) break;  // the others are younger
-    if (batch->state == SendBatch::State::kSettled) continue;
-    const absl::Status& why = batch->last_error.ok() ? last_error_ : batch->last_error;
-    const std::string message =
-        base::Cat(base::ToStd(why.message()), why.ok() ? "" : "; ", "partition ",
-                  model::ToString(tp_), ": not acknowledged within ",
-                  context_->options().delivery_timeout.count(), " ms (delivery_timeout)");
-    GiveUp(*batch, absl::IsUnavailable(why) ? absl::UnavailableError(message)
-                                            : absl::DeadlineExceededError(message));
-  }
-}
-
-void PartitionSender::RefreshIfOld(base::Time now) {
-  if (partition() != 0 || now - refreshed_ < kMetadataMaxAge) return;
-  refreshed_ = now;
-  context_->cluster().Refresh(tp_.topic, ToDuration(context_->options().request_timeout),
-                              [context = context_](const absl::StatusOr<Metadata>& metadata) {
-                                if (metadata.ok()) context->MetadataChanged();
-                              });
-}
-
-// --- After a failure ----------------------------------------------------------------------------
-
-void PartitionSender::Interrupt() {
-  if (phase_ == Phase::kReady) phase_ = Phase::kSettling;
-  if (context_->idempotent()) window_ = 1;
-}
-
-void PartitionSender::Proceed() {
-  CompleteSettled();
-  if (phase_ == Phase::kSettling && flights_.empty()) {
-    if (queue_.empty()) {
-      phase_ = Phase::kReady;  // what is needed is got when there is something to send
-    } else if (needs_identity_) {
-      RenewIdentity();
-    } else if (needs_leader_) {
-      FindLeader();
-    } else {
-      phase_ = Phase::kReady;
-    }
-  }
-  Pump();
-}
-
-void PartitionSender::RenewIdentity() {
-  phase_ = Phase::kWaiting;
-  context_->ids().Renew(identity_,
-                        [self = shared_from_this()](absl::StatusOr<ProducerIdentity> identity) {
-                          self->strand_.Run([self, identity = std::move(identity)] {
-                            self->strand_.AssertInside();
-                            self->OnIdentity(identity);
-                          });
-                        });
-}
-
-void PartitionSender::OnIdentity(absl::StatusOr<ProducerIdentity> identity) {
-  if (phase_ != Phase::kWaiting) return;
-  phase_ = Phase::kSettling;
-  if (!identity.ok()) {
-    GiveUpAll(identity.status());
-    Proceed();
-    return;
-  }
-  needs_identity_ = false;
-  identity_ = *identity;
-  next_sequence_ = 0;
-  for (const std::unique_ptr<SendBatch>& batch : queue_) {
-    if (batch->state == SendBatch::State::kSettled) continue;
-    if (batch->maybe_appended) {
-      Settle(*batch,
-             absl::AbortedError("an earlier record of this partition was given up; this one may "
-                                "be in the log, and could be there twice if it were sent again"),
-             -1);
-    } else {
-      batch->stamped = false;
-    }
-  }
-  Proceed();
-}
-
-void PartitionSender::FindLeader() {
-  phase_ = Phase::kWaiting;
-  const base::Duration pause = RetryPause(attempts_++);
-  if (pause == base::Duration::zero()) {
-    AskForLeader();
-    return;
-  }
-  context_->cluster().After(pause, TimerOnce([self = shared_from_this()](bool in_time) {
-                              self->strand_.Run([self, in_time] {
-                                self->strand_.AssertInside();
-                                if (self->phase_ != Phase::kWaiting) return;
-                                if (in_time) {
-                                  self->AskForLeader();
-                                } else {
-                                  self->OnMetadata(ShutDownError());
-                                }
-                              });
-                            }));
-}
-
-void PartitionSender::AskForLeader() {
-  auto on_metadata = ReplyOnce([self = shared_from_this()](absl::StatusOr<Metadata> metadata) {
-    self->strand_.Run([self, metadata = std::move(metadata)] {
-      self->strand_.AssertInside();
-      self->OnMetadata(metadata);
-    });
-  });
-  context_->cluster().Refresh(tp_.topic, ToDuration(context_->options().request_timeout),
-                              std::move(on_metadata));
-}
-
-void PartitionSender::OnMetadata(const absl::StatusOr<Metadata>& metadata) {
-  if (phase_ != Phase::kWaiting) return;
-  phase_ = Phase::kSettling;
-  const auto number = static_cast<size_t>(partition());
-  absl::Status gone = metadata.status();
-  if (metadata.ok() && number >= (*metadata)->partitions.size()) {
-    gone = absl::NotFoundError(base::Cat("topic '", tp_.topic, "' has no partition ", number,
-                                         " any more: it has ", (*metadata)->partitions.size()));
-  }
-  const bool no_answer = absl::IsUnavailable(gone) || absl::IsDeadlineExceeded(gone);
-  if (no_answer && !context_->shut_down()) {
-    last_error_ = gone;  // and try again
-  } else if (!gone.ok()) {
-    needs_leader_ = false;
-    attempts_ = 0;
-    channel_ = nullptr;
-    leader_ = model::kNoBroker;
-    GiveUpAll(context_->shut_down() ? ShutDownError() : gone);
-  } else {
-    context_->MetadataChanged();
-    const model::BrokerId leader = (*metadata)->partitions[number].leader;
-    if (leader == model::kNoBroker) {
-      last_error_ =
-          model::ToStatus(model::ErrorCode::kLeaderNotAvailable,
-                          base::Cat("partition ", model::ToString(tp_),
-                                    " has no leader; where all in-sync replicas are lost, "
-                                    "Topic::ElectLeader(partition, kUnclean) takes "
-                                    "another one"));
-    } else {
-      needs_leader_ = false;
-      if (leader != leader_ || channel_ == nullptr) {
-        leader_ = leader;
-        channel_ = context_->cluster().Channel(leader);
-      }
-    }
-  }
-  Proceed();
+  counters_.AddTo(metrics, latencies);
 }
 
 // --- The end ------------------------------------------------------------------------------------
@@ -656,6 +527,7 @@ void PartitionSender::Close(absl::Status status) {
     self->strand_.AssertInside();
     self->phase_ = Phase::kClosed;
     self->flights_.clear();
+    self->CountFlights();
     self->GiveUpAll(status);
     self->CompleteSettled();
   });

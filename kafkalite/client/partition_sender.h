@@ -43,8 +43,11 @@
 #include "kafkalite/client/produce_answer.h"
 #include "kafkalite/client/producer_context.h"
 #include "kafkalite/client/producer_ids.h"
+#include "kafkalite/client/producer_settings.h"
 #include "kafkalite/client/send_batch.h"
+#include "kafkalite/client/sender_counters.h"
 #include "kafkalite/format/record_batch.h"
+#include "kafkalite/metrics.h"
 #include "kafkalite/model/ids.h"
 #include "kafkalite/producer.h"
 #include "kafkalite/protocol/produce.h"
@@ -55,11 +58,15 @@ namespace kafkalite::client {
 
 class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
  public:
-  PartitionSender(std::shared_ptr<ProducerContext> context, std::shared_ptr<StickyPartition> sticky,
-                  model::TopicPartition tp, model::BrokerId leader);
+  PartitionSender(std::shared_ptr<ProducerContext> context, const TopicSettings& settings,
+                  std::shared_ptr<StickyPartition> sticky, model::TopicPartition tp,
+                  model::BrokerId leader);
 
   base::Executor& executor() const { return context_->executor(); }
   int32_t partition() const { return tp_.partition.value(); }
+  const ProducerContext::LingerTimer& linger_timer() const { return linger_timer_; }
+  // A batch was opened.
+  void ArmLinger() { context_->ArmLinger(linger_timer_); }
 
   // The common case of Append, in line: a record without headers or timestamp, an open batch with
   // room. Returns the record's index; or, having done nothing, kNoBatch if no batch is open, or
@@ -118,6 +125,9 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   // Gives up on what was in flight or in the queue for too long. False if nothing is under way.
   bool Tick(base::Time now, uint64_t tick);
 
+  // Adds what happened here so far.
+  void Count(ProducerMetrics& metrics, LatencyHistogram& latencies);
+
   // Completes everything with `status`.
   void Fail(absl::Status status);
   // And refuses everything from now on. Late answers are ignored.
@@ -132,6 +142,7 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
     uint64_t number;
     SendBatch* batch;  // null when the batch was given up meanwhile
     uint64_t tick;     // when it was sent
+    base::Time sent;
   };
   struct Waiter {
     int64_t target;  // of completed_count_
@@ -165,8 +176,15 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   // The first of the `limit` oldest ones that is not in flight.
   SendBatch* NextQueued(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void SendOne(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // Compresses what was sealed, where it is to be.
+  void PackSealed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Build(SendBatch& batch, const format::BatchBuilder::Stamp& stamp)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void Compress(format::Batch& batch);
   void Stamp(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CountSent(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CountSettled(const SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void CountFlights() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void TellBackedUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   static void OnReply(std::shared_ptr<PartitionSender> self, uint64_t flight,
@@ -207,6 +225,8 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
 
   // Constant.
   const std::shared_ptr<ProducerContext> context_;
+  const TopicSettings& settings_;  // the context's
+  ProducerContext::LingerTimer& linger_timer_;
   const std::shared_ptr<StickyPartition> sticky_;
   const model::TopicPartition tp_;
   const bool seals_at_once_;  // linger is 0
@@ -217,6 +237,7 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   std::vector<std::unique_ptr<SendBatch>> sealed_ ABSL_GUARDED_BY(mu_);
   int64_t sealed_count_ ABSL_GUARDED_BY(mu_) = 0;     // of batches, ever
   int64_t completed_count_ ABSL_GUARDED_BY(mu_) = 0;  // the oldest ones first
+  int64_t sealed_records_ ABSL_GUARDED_BY(mu_) = 0;   // in those that are not completed
   std::vector<Waiter> waiters_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   bool backed_up_ ABSL_GUARDED_BY(mu_) = false;       // as told_backed_up_
@@ -244,6 +265,7 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   std::shared_ptr<transport::ClientService> channel_ ABSL_GUARDED_BY(strand_);  // null: unknown
   ProducerIdentity identity_ ABSL_GUARDED_BY(strand_);
   int32_t next_sequence_ ABSL_GUARDED_BY(strand_) = 0;
+  SenderCounters counters_;  // written in the strand
 };
 
 }  // namespace kafkalite::client

@@ -1,6 +1,9 @@
 #include "kafkalite/client/partitioner.h"
 
+#include <algorithm>
 #include <cstddef>
+
+#include "kafkalite/partitioner.h"
 
 namespace kafkalite::client {
 
@@ -33,23 +36,49 @@ int32_t Murmur2(std::string_view bytes) {
   return static_cast<int32_t>(h);
 }
 
+int32_t NextInTurn(std::atomic<uint32_t>& turn, std::span<const std::atomic<bool>> has_leader) {
+  const auto count = static_cast<uint32_t>(has_leader.size());
+  const uint32_t first = turn.fetch_add(1, std::memory_order_relaxed);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t partition = (first + i) % count;
+    if (!has_leader[partition].load(std::memory_order_relaxed)) continue;
+    // Whom a partition without a leader is passed over for does not have the next turn, too.
+    if (i > 0) turn.fetch_add(i, std::memory_order_relaxed);
+    return static_cast<int32_t>(partition);
+  }
+  return static_cast<int32_t>(first % count);
+}
+
 void StickyPartition::Leave(int32_t partition) {
   if (single_.load(std::memory_order_relaxed) || current() != partition) return;
   base::MutexLock lock(mu_);
   if (current() != partition) return;
   // Any but this one.
-  const auto step = 1 + static_cast<int32_t>(random_.Below(static_cast<uint64_t>(count_ - 1)));
-  current_.store((partition + step) % count_, std::memory_order_relaxed);
+  const size_t others = candidates_.size() - 1;
+  size_t next = random_.Below(others);
+  if (candidates_[next] == partition) next = others;
+  current_.store(candidates_[next], std::memory_order_relaxed);
 }
 
-void StickyPartition::SetCount(int32_t partitions) {
+void StickyPartition::SetLeaders(const std::vector<bool>& has_leader) {
+  const bool any = std::find(has_leader.begin(), has_leader.end(), true) != has_leader.end();
   base::MutexLock lock(mu_);
-  count_ = partitions;
-  single_.store(partitions == 1, std::memory_order_relaxed);
-  if (current() < 0 || current() >= partitions) {
-    const auto first = random_.Below(static_cast<uint64_t>(partitions));
-    current_.store(static_cast<int32_t>(first), std::memory_order_relaxed);
+  candidates_.clear();
+  for (size_t i = 0; i < has_leader.size(); ++i) {
+    if (has_leader[i] || !any) candidates_.push_back(static_cast<int32_t>(i));
+  }
+  single_.store(candidates_.size() == 1, std::memory_order_relaxed);
+  if (!std::binary_search(candidates_.begin(), candidates_.end(), current())) {
+    current_.store(candidates_[random_.Below(candidates_.size())], std::memory_order_relaxed);
   }
 }
 
 }  // namespace kafkalite::client
+
+namespace kafkalite {
+
+int32_t PartitionOfKey(std::string_view key, int32_t partitions) {
+  return (client::Murmur2(key) & 0x7fffffff) % partitions;  // Java's toPositive
+}
+
+}  // namespace kafkalite

@@ -1,10 +1,14 @@
 #include "kafkalite/client/partitioner.h"
 
+#include <atomic>
+#include <cstdint>
 #include <set>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
+#include "kafkalite/partitioner.h"
 
 namespace kafkalite::client {
 namespace {
@@ -29,7 +33,8 @@ TEST(Murmur2Test, PartitionsAreNeverNegative) {
 }
 
 TEST(StickyPartitionTest, ChangesOnlyWhenTheCurrentOneIsLeft) {
-  StickyPartition sticky(1, 3);
+  StickyPartition sticky(1);
+  sticky.SetLeaders({true, true, true});
   const int32_t first = sticky.current();
   sticky.Leave((first + 1) % 3);
   EXPECT_EQ(sticky.current(), first);
@@ -38,14 +43,15 @@ TEST(StickyPartitionTest, ChangesOnlyWhenTheCurrentOneIsLeft) {
 }
 
 TEST(StickyPartitionTest, VisitsAllAndNewOnesToo) {
-  StickyPartition sticky(1, 3);
+  StickyPartition sticky(1);
+  sticky.SetLeaders({true, true, true});
   std::set<int32_t> seen;
   for (int i = 0; i < 100; ++i) {
     seen.insert(sticky.current());
     sticky.Leave(sticky.current());
   }
   EXPECT_EQ(seen, (std::set<int32_t>{0, 1, 2}));
-  sticky.SetCount(4);
+  sticky.SetLeaders({true, true, true, true});
   for (int i = 0; i < 100; ++i) {
     seen.insert(sticky.current());
     sticky.Leave(sticky.current());
@@ -54,15 +60,50 @@ TEST(StickyPartitionTest, VisitsAllAndNewOnesToo) {
 }
 
 TEST(StickyPartitionTest, OnePartitionStays) {
-  StickyPartition sticky(1, 1);
+  StickyPartition sticky(1);
+  sticky.SetLeaders({true});
   sticky.Leave(0);
   EXPECT_EQ(sticky.current(), 0);
 }
 
 TEST(StickyPartitionTest, TheSeedDecides) {
-  StickyPartition a(7, 100), b(7, 100), c(8, 100);
+  StickyPartition a(7), b(7), c(8);
+  for (StickyPartition* sticky : {&a, &b, &c}) sticky->SetLeaders(std::vector<bool>(100, true));
   EXPECT_EQ(a.current(), b.current());
   EXPECT_NE(a.current(), c.current());
+}
+
+TEST(StickyPartitionTest, OnlyPartitionsWithALeaderHaveATurn) {
+  StickyPartition sticky(1);
+  sticky.SetLeaders({false, true, false, true});
+  std::set<int32_t> seen;
+  for (int i = 0; i < 100; ++i) {
+    seen.insert(sticky.current());
+    sticky.Leave(sticky.current());
+  }
+  EXPECT_EQ(seen, (std::set<int32_t>{1, 3}));
+  sticky.SetLeaders({true, false, false, false});
+  EXPECT_EQ(sticky.current(), 0) << "the current one has lost its leader";
+  sticky.SetLeaders({false, false});
+  EXPECT_EQ(sticky.current(), 0) << "where none has one, all may wait for theirs";
+}
+
+std::vector<int32_t> Turns(int count, const std::vector<bool>& has_leader) {
+  std::vector<std::atomic<bool>> leaders(has_leader.size());
+  for (size_t i = 0; i < has_leader.size(); ++i) leaders[i] = has_leader[i];
+  std::atomic<uint32_t> turn{0};
+  std::vector<int32_t> turns;
+  for (int i = 0; i < count; ++i) turns.push_back(NextInTurn(turn, leaders));
+  return turns;
+}
+
+TEST(NextInTurnTest, EachHasItsTurn) {
+  EXPECT_EQ(Turns(5, {true, true, true}), (std::vector<int32_t>{0, 1, 2, 0, 1}));
+}
+
+TEST(NextInTurnTest, WhoHasNoLeaderIsPassedOver) {
+  EXPECT_EQ(Turns(6, {true, false, false, true}), (std::vector<int32_t>{0, 3, 0, 3, 0, 3}));
+  EXPECT_EQ(Turns(3, {false, false}), (std::vector<int32_t>{0, 1, 0}));
 }
 
 }  // namespace

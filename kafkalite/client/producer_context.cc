@@ -15,9 +15,20 @@ constexpr size_t kSpareBatches = 64;
 // How far the wall clock may be carried on by the other one.
 constexpr base::Duration kWallClockAge = std::chrono::milliseconds(100);
 
+std::map<std::string, TopicSettings, std::less<>> SettingsOfTopics(const ProducerOptions& options) {
+  std::map<std::string, TopicSettings, std::less<>> settings;
+  for (const auto& [name, topic] : options.topics) {
+    settings.emplace(name, TopicSettings::Of(options, topic));
+  }
+  return settings;
+}
+
 base::Duration TickPeriod(const ProducerOptions& options) {
-  const base::Duration shortest =
-      ToDuration(std::min(options.request_timeout, options.delivery_timeout));
+  auto timeout = std::min(options.request_timeout, options.delivery_timeout);
+  for (const auto& [name, topic] : options.topics) {
+    timeout = std::min(timeout, topic.delivery_timeout.value_or(timeout));
+  }
+  const base::Duration shortest = ToDuration(timeout);
   return std::clamp<base::Duration>(shortest / 4, std::chrono::milliseconds(5),
                                     std::chrono::seconds(1));
 }
@@ -30,14 +41,33 @@ ProducerContext::ProducerContext(std::shared_ptr<ClusterClient> cluster,
                                  const ProducerOptions& options)
     : cluster_(std::move(cluster)),
       options_(options),
-      idempotent_(options.enable_idempotence && options.acks == Acks::kAll),
-      linger_(ToDuration(options.linger)),
+      settings_(TopicSettings::Of(options)),
+      topic_settings_(SettingsOfTopics(options)),
+      idempotent_(settings_.idempotent ||
+                  std::any_of(topic_settings_.begin(), topic_settings_.end(),
+                              [](const auto& topic) { return topic.second.idempotent; })),
       tick_period_(TickPeriod(options)),
       request_timeout_ticks_(
           static_cast<uint64_t>(ToDuration(options.request_timeout) / tick_period_) + 1),
       reports_(std::make_shared<ReportQueue>(cluster_->runtime().executor)),
       ids_(std::make_shared<ProducerIds>(cluster_, ToDuration(options.request_timeout))),
-      budget_(options.buffer_memory_bytes) {}
+      budget_(options.buffer_memory_bytes) {
+  const auto add = [this](const TopicSettings& settings) {
+    const base::Duration linger = ToDuration(settings.linger);
+    linger_timers_.try_emplace(linger, linger);
+  };
+  add(settings_);
+  for (const auto& [name, settings] : topic_settings_) add(settings);
+}
+
+const TopicSettings& ProducerContext::SettingsOf(std::string_view topic) const {
+  const auto found = topic_settings_.find(topic);
+  return found == topic_settings_.end() ? settings_ : found->second;
+}
+
+ProducerContext::LingerTimer& ProducerContext::TimerOf(const TopicSettings& settings) {
+  return linger_timers_.at(ToDuration(settings.linger));
+}
 
 void ProducerContext::AddSender(std::weak_ptr<PartitionSender> sender) {
   base::MutexLock lock(mu_);
@@ -105,12 +135,14 @@ absl::Status ProducerContext::Charge(int64_t bytes, std::optional<base::Time>& d
   for (const auto& sender : Senders()) sender->Seal();
   if (budget_.TryCharge(bytes)) return absl::OkStatus();
   const auto exhausted = [&](std::string_view when) {
+    buffer_exhausted_.fetch_add(1, std::memory_order_relaxed);
     return absl::ResourceExhaustedError(base::Cat("buffer_memory_bytes: ", budget_.used_bytes(),
                                                   " of ", budget_.limit_bytes(),
                                                   " bytes are in use", when));
   };
   if (PublicCall::InCallback()) return exhausted(", and a callback does not wait");
   if (!deadline) deadline = DeadlineAfter(executor().clock().Now(), options_.max_block);
+  buffer_full_waits_.fetch_add(1, std::memory_order_relaxed);
   while (true) {
     const auto released = std::make_shared<base::Completion>();
     {
@@ -145,30 +177,31 @@ void ProducerContext::Release(int64_t bytes) {
 
 // --- Timers -------------------------------------------------------------------------------------
 
-void ProducerContext::ArmLinger() {
-  if (linger_ == base::Duration::zero()) return;
-  if (linger_pending_.load(std::memory_order_seq_cst) || linger_pending_.exchange(true)) return;
-  PostLinger(linger_);
+void ProducerContext::ArmLinger(LingerTimer& timer) {
+  if (timer.linger == base::Duration::zero()) return;
+  if (timer.pending.load(std::memory_order_seq_cst) || timer.pending.exchange(true)) return;
+  PostLinger(timer, timer.linger);
 }
 
-void ProducerContext::PostLinger(base::Duration delay) {
-  cluster_->After(delay, TimerOnce([weak = weak_from_this()](bool in_time) {
+void ProducerContext::PostLinger(LingerTimer& timer, base::Duration delay) {
+  cluster_->After(delay, TimerOnce([weak = weak_from_this(), &timer](bool in_time) {
                     const auto self = weak.lock();
                     if (self == nullptr) return;
-                    in_time ? self->OnLinger() : self->OnClusterClosed();
+                    in_time ? self->OnLinger(timer) : self->OnClusterClosed();
                   }));
 }
 
-void ProducerContext::OnLinger() {
+void ProducerContext::OnLinger(LingerTimer& timer) {
   // First the flag: whoever opens a batch from here on arms the timer itself.
-  linger_pending_.store(false);
+  timer.pending.store(false);
   const base::Time now = executor().clock().Now();
   base::Time oldest = base::Time::max();
   for (const auto& sender : Senders()) {
-    oldest = std::min(oldest, sender->SealIfOpenedBefore(now - linger_));
+    if (&sender->linger_timer() != &timer) continue;
+    oldest = std::min(oldest, sender->SealIfOpenedBefore(now - timer.linger));
   }
-  if (oldest == base::Time::max() || linger_pending_.exchange(true)) return;
-  PostLinger(oldest + linger_ - now);
+  if (oldest == base::Time::max() || timer.pending.exchange(true)) return;
+  PostLinger(timer, oldest + timer.linger - now);
 }
 
 void ProducerContext::ArmTick() {
@@ -187,6 +220,19 @@ void ProducerContext::OnTick() {
   bool under_way = false;
   for (const auto& sender : Senders()) under_way |= sender->Tick(now, tick);
   if (under_way) ArmTick();
+}
+
+ProducerMetrics ProducerContext::metrics() {
+  ProducerMetrics metrics;
+  LatencyHistogram latencies;
+  for (const auto& sender : Senders()) sender->Count(metrics, latencies);
+  metrics.request_latency = latencies.Summary();
+  metrics.records_failed += refused_.load(std::memory_order_relaxed);
+  metrics.buffer_used_bytes = budget_.used_bytes();
+  metrics.buffer_total_bytes = budget_.limit_bytes();
+  metrics.buffer_full_waits = buffer_full_waits_.load(std::memory_order_relaxed);
+  metrics.buffer_exhausted = buffer_exhausted_.load(std::memory_order_relaxed);
+  return metrics;
 }
 
 void ProducerContext::OnClusterClosed() {

@@ -11,8 +11,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -25,8 +29,10 @@
 #include "kafkalite/base/spin_lock.h"
 #include "kafkalite/client/cluster_client.h"
 #include "kafkalite/client/producer_ids.h"
+#include "kafkalite/client/producer_settings.h"
 #include "kafkalite/client/public_call.h"
 #include "kafkalite/client/send_batch.h"
+#include "kafkalite/metrics.h"
 #include "kafkalite/producer.h"
 
 namespace kafkalite::client {
@@ -39,6 +45,9 @@ class ProducerContext final : public ClosedListener,
   ProducerContext(std::shared_ptr<ClusterClient> cluster, const ProducerOptions& options);
 
   const ProducerOptions& options() const { return options_; }
+  // Constant, as long as the context.
+  const TopicSettings& SettingsOf(std::string_view topic) const;
+  // Whether any topic needs a producer id.
   bool idempotent() const { return idempotent_; }
   ClusterClient& cluster() { return *cluster_; }
   ClientRuntime& runtime() { return cluster_->runtime(); }
@@ -66,8 +75,15 @@ class ProducerContext final : public ClosedListener,
   absl::Status Charge(int64_t bytes, std::optional<base::Time>& deadline);
   void Release(int64_t bytes);
 
-  // A batch was opened: it is sealed when linger is over.
-  void ArmLinger();
+  // One for each linger that a topic has: an open batch is sealed when its linger is over.
+  struct LingerTimer {
+    explicit LingerTimer(base::Duration linger_in) : linger(linger_in) {}
+    const base::Duration linger;
+    std::atomic<bool> pending{false};
+  };
+  LingerTimer& TimerOf(const TopicSettings& settings);
+  // A batch was opened.
+  void ArmLinger(LingerTimer& timer);
   // A batch was sealed: PartitionSender::Tick comes regularly until nothing is under way.
   void ArmTick();
   uint64_t tick() const { return tick_.load(std::memory_order_relaxed); }
@@ -77,31 +93,39 @@ class ProducerContext final : public ClosedListener,
   // Fails everything.
   void OnClusterClosed() override;
 
+  // Of all partitions.
+  ProducerMetrics metrics();
+  void CountRefused() { refused_.fetch_add(1, std::memory_order_relaxed); }
+
   // Topics may have grown since.
   uint64_t metadata_version() const { return metadata_version_.load(std::memory_order_relaxed); }
   void MetadataChanged() { metadata_version_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  void PostLinger(base::Duration delay);
-  void OnLinger();
+  void PostLinger(LingerTimer& timer, base::Duration delay);
+  void OnLinger(LingerTimer& timer);
   void OnTick();
 
   const std::shared_ptr<ClusterClient> cluster_;
   const ProducerOptions options_;
+  const TopicSettings settings_;
+  const std::map<std::string, TopicSettings, std::less<>> topic_settings_;
   const bool idempotent_;
-  const base::Duration linger_;
   const base::Duration tick_period_;
   const uint64_t request_timeout_ticks_;
   const std::shared_ptr<ReportQueue> reports_;
   const std::shared_ptr<ProducerIds> ids_;
 
-  std::atomic<bool> linger_pending_{false};
+  std::map<base::Duration, LingerTimer> linger_timers_;  // all that there will be
   std::atomic<bool> tick_pending_{false};
   std::atomic<uint64_t> tick_{0};
   std::atomic<uint64_t> metadata_version_{0};
 
   base::Budget budget_;
   std::atomic<int32_t> waiting_for_memory_{0};
+  std::atomic<int64_t> refused_{0};
+  std::atomic<int64_t> buffer_full_waits_{0};
+  std::atomic<int64_t> buffer_exhausted_{0};
 
   base::SpinLock batch_mu_;
   std::vector<std::unique_ptr<SendBatch>> spare_ ABSL_GUARDED_BY(batch_mu_);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <limits>
 #include <span>
 #include <utility>
 
@@ -12,58 +11,16 @@
 #include "kafkalite/base/strand.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/batch_result.h"
+#include "kafkalite/client/producer_settings.h"
 #include "kafkalite/client/public_call.h"
 #include "kafkalite/client/timeouts.h"
-#include "kafkalite/format/compression.h"
 #include "kafkalite/model/topic.h"
 
 namespace kafkalite::client {
 namespace {
 
-constexpr int32_t kLargestBytes = 1 << 30;
 // How long Close waits for callbacks of other threads.
 constexpr std::chrono::seconds kCloseTimeout{10};
-
-absl::Status OutOfRange(std::string_view option, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  const std::string remedy = most == std::numeric_limits<int64_t>::max()
-                                 ? base::Cat(least, " or more")
-                                 : base::Cat("from ", least, " to ", most);
-  return absl::InvalidArgumentError(
-      base::Cat("ProducerOptions::", option, " is ", value, ": ", remedy));
-}
-
-absl::Status ValidateCompression(const ProducerOptions& options) {
-  const auto codec = static_cast<format::Codec>(options.compression);
-  const auto pool = base::BufferPool::Create(0);
-  const absl::Status status =
-      format::Compress(codec, "", *pool, options.compression_level).status();
-  if (status.ok()) return status;
-  return absl::InvalidArgumentError(
-      base::Cat("ProducerOptions::compression: ", base::ToStd(status.message())));
-}
-
-absl::Status Validate(const ProducerOptions& options) {
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-  if (options.acks != Acks::kNone && options.acks != Acks::kLeader && options.acks != Acks::kAll) {
-    return absl::InvalidArgumentError(base::Cat(
-        "ProducerOptions::acks is ", static_cast<int>(options.acks), ", not one of Acks"));
-  }
-  KL_RETURN_IF_ERROR(ValidateCompression(options));
-  KL_RETURN_IF_ERROR(OutOfRange("delivery_timeout", options.delivery_timeout.count(), 1, kMost));
-  KL_RETURN_IF_ERROR(OutOfRange("request_timeout", options.request_timeout.count(), 1, kMost));
-  KL_RETURN_IF_ERROR(OutOfRange("max_block", options.max_block.count(), 0, kMost));
-  KL_RETURN_IF_ERROR(OutOfRange("metadata_max_age", options.metadata_max_age.count(), 0, kMost));
-  KL_RETURN_IF_ERROR(OutOfRange("linger", options.linger.count(), 0, kMost));
-  if (options.linger > options.delivery_timeout) {
-    return absl::InvalidArgumentError(
-        base::Cat("ProducerOptions::delivery_timeout is ", options.delivery_timeout.count(),
-                  " ms, less than linger, ", options.linger.count(), " ms"));
-  }
-  KL_RETURN_IF_ERROR(OutOfRange("batch_size_bytes", options.batch_size_bytes, 0, kLargestBytes));
-  KL_RETURN_IF_ERROR(OutOfRange("buffer_memory_bytes", options.buffer_memory_bytes, 1, kMost));
-  return OutOfRange("max_request_size_bytes", options.max_request_size_bytes, 1, kLargestBytes);
-}
 
 // Waits for the first producer id.
 absl::Status AcquireIdentity(ProducerContext& context) {
@@ -93,12 +50,13 @@ absl::Status AcquireIdentity(ProducerContext& context) {
   return absl::UnavailableError(base::Cat("no producer id: ", base::ToStd(wait->status.message())));
 }
 
-size_t BodyLimit(const ProducerOptions& options, const TopicMetadata& topic) {
+size_t BodyLimit(const ProducerContext& context, int32_t batch_size_bytes,
+                 const TopicMetadata& topic) {
   // A batch that the topic refuses would take records with it that fit.
-  const auto size = static_cast<size_t>(
-      std::clamp(options.batch_size_bytes, 0, std::max(topic.max_message_bytes, 0)));
+  const auto size =
+      static_cast<size_t>(std::clamp(batch_size_bytes, 0, std::max(topic.max_message_bytes, 0)));
   const size_t body = size > format::kBatchHeaderBytes ? size - format::kBatchHeaderBytes : 0;
-  return std::min(body, static_cast<size_t>(options.max_request_size_bytes));
+  return std::min(body, static_cast<size_t>(context.options().max_request_size_bytes));
 }
 
 // Names are short: this is quicker than a call of memcmp.
@@ -130,7 +88,7 @@ uint64_t SeedOf(std::string_view topic, int32_t client) {
 absl::StatusOr<std::shared_ptr<ProducerEngine>> ProducerEngine::Create(
     std::shared_ptr<ClientRuntime> runtime, const ProducerOptions& options) {
   PublicCall call;
-  KL_RETURN_IF_ERROR(Validate(options));
+  KL_RETURN_IF_ERROR(ValidateOptions(options));
   if (runtime->closed.load()) return ShutDownError();
   auto context =
       std::make_shared<ProducerContext>(ClusterClient::Create(std::move(runtime)), options);
@@ -154,6 +112,7 @@ Ticket ProducerEngine::Send(const Record& record) {
   Patience patience;
   if (absl::Status status = Append(record, nullptr, &ticket, needs_batch, patience); !status.ok())
       [[unlikely]] {
+    context_->CountRefused();
     ticket.result_ = new BatchResult(std::move(status));
     ticket.result_->AddRef();
   }
@@ -169,8 +128,10 @@ void ProducerEngine::Send(const Record& record, DeliveryCallback callback) {
   const bool needs_batch = index == PartitionSender::kNoBatch;
   Patience patience;
   absl::Status status = Append(record, wanted, nullptr, needs_batch, patience);
-  if (status.ok() || wanted == nullptr) [[likely]]
+  if (status.ok()) [[likely]]
     return;
+  context_->CountRefused();
+  if (wanted == nullptr) return;
   context_->reports().Add([callback = std::move(callback), status = std::move(status)]() mutable {
     callback(absl::StatusOr<RecordMetadata>(std::move(status)));
   });
@@ -188,9 +149,9 @@ int32_t ProducerEngine::TryAppend(const Record& record, DeliveryCallback* callba
     return PartitionSender::kUncommon;
   }
   const Topic* const topic = FindTopic(record.topic);
-  if (topic == nullptr) [[unlikely]]
+  if (topic == nullptr || !topic->by_default) [[unlikely]]
     return PartitionSender::kUncommon;
-  PartitionSender* const sender = ChooseSender(*topic, record);
+  PartitionSender* const sender = ChooseSender(*topic, record, std::nullopt);
   if (sender == nullptr) [[unlikely]]
     return PartitionSender::kUncommon;
   return sender->TryAppend(record, callback, result);
@@ -212,6 +173,10 @@ absl::Status ProducerEngine::Append(const Record& record, DeliveryCallback* call
   for (const Header& header : record.headers) copied.push_back({header.key, header.value});
   const std::span<const format::Header> headers(copied.data(), copied.size());
 
+  std::optional<int32_t> asked;
+  if (!topic->by_default && !record.partition.has_value()) {
+    KL_ASSIGN_OR_RETURN(asked, AskPartitioner(*topic, record));
+  }
   std::unique_ptr<SendBatch> batch;
   while (true) {
     if (std::exchange(needs_batch, false)) {
@@ -219,9 +184,10 @@ absl::Status ProducerEngine::Append(const Record& record, DeliveryCallback* call
       UpdateIfChanged(*topic);
       KL_ASSIGN_OR_RETURN(batch, OpenBatch(*topic, record, headers, patience));
     }
-    PartitionSender* const sender = ChooseSender(*topic, record);
+    PartitionSender* const sender = ChooseSender(*topic, record, asked);
     if (sender == nullptr) [[unlikely]] {
-      KL_RETURN_IF_ERROR(FindPartition(*topic, record.partition.value_or(0), patience));
+      const int32_t partition = asked.value_or(record.partition.value_or(0));
+      KL_RETURN_IF_ERROR(FindPartition(*topic, partition, patience));
       continue;
     }
     const PartitionSender::Appended appended =
@@ -231,14 +197,14 @@ absl::Status ProducerEngine::Append(const Record& record, DeliveryCallback* call
     using Outcome = PartitionSender::Appended::Outcome;
     if (appended.outcome == Outcome::kNeedsBatch) {
       // The full batch may have made it another partition's turn, which may have an open batch.
-      needs_batch = !appended.sealed || ChooseSender(*topic, record) == sender;
+      needs_batch = !appended.sealed || ChooseSender(*topic, record, asked) == sender;
       continue;
     }
     if (batch != nullptr) context_->Discard(std::move(batch));
     if (appended.outcome == Outcome::kClosed) {
       return absl::CancelledError("the producer is closed");
     }
-    if (appended.opened) context_->ArmLinger();
+    if (appended.opened) sender->ArmLinger();
     if (ticket != nullptr) {
       ticket->result_ = appended.result;
       ticket->index_ = appended.index;
@@ -310,12 +276,9 @@ absl::StatusOr<ProducerEngine::Topic*> ProducerEngine::FindTopicSlowly(std::stri
   base::MutexLock lock(mu_);
   std::unique_ptr<Topic>& slot = topics_[std::string(name)];
   if (slot == nullptr) {
-    slot = std::make_unique<Topic>();
-    slot->name = name;
+    slot = std::make_unique<Topic>(name, context_->SettingsOf(name),
+                                   SeedOf(name, context_->cluster().client_id()));
     slot->refreshed = context_->executor().clock().Now();
-    slot->sticky =
-        std::make_shared<StickyPartition>(SeedOf(name, context_->cluster().client_id()),
-                                          static_cast<int32_t>(metadata->partitions.size()));
     Update(*slot, *metadata);
   }
   return remember(slot.get());
@@ -355,23 +318,37 @@ absl::StatusOr<std::shared_ptr<const TopicMetadata>> ProducerEngine::AskForTopic
 }
 
 void ProducerEngine::Update(Topic& topic, const TopicMetadata& metadata) {
-  topic.body_limit.store(BodyLimit(context_->options(), metadata), std::memory_order_relaxed);
+  topic.body_limit.store(BodyLimit(*context_, topic.settings.batch_size_bytes, metadata),
+                         std::memory_order_relaxed);
   const size_t count = metadata.partitions.size();
-  const Senders* const before = topic.senders.load(std::memory_order_relaxed);
-  if (count == 0 || (before != nullptr && before->size() == count)) return;
+  if (count == 0) return;
+  const Partitions* present = topic.partitions.load(std::memory_order_relaxed);
+  if (present == nullptr || present->size() != count) present = Resize(topic, metadata);
+  std::vector<bool> has_leader;
+  for (size_t i = 0; i < count; ++i) {
+    has_leader.push_back(metadata.partitions[i].leader != model::kNoBroker);
+    present->has_leader[i].store(has_leader.back(), std::memory_order_relaxed);
+  }
+  topic.sticky->SetLeaders(has_leader);
+}
+
+const ProducerEngine::Partitions* ProducerEngine::Resize(Topic& topic,
+                                                         const TopicMetadata& metadata) {
+  const size_t count = metadata.partitions.size();
   for (size_t i = topic.all.size(); i < count; ++i) {
     topic.all.push_back(std::make_shared<PartitionSender>(
-        context_, topic.sticky,
+        context_, topic.settings, topic.sticky,
         model::TopicPartition{topic.name, model::PartitionId(static_cast<int32_t>(i))},
         metadata.partitions[i].leader));
     context_->AddSender(topic.all.back());
   }
   // Fewer than before: the topic was deleted and made anew.
-  auto senders = std::make_unique<const Senders>(topic.all.begin(),
-                                                 topic.all.begin() + static_cast<ptrdiff_t>(count));
-  topic.senders.store(senders.get(), std::memory_order_release);
-  topic.lists.push_back(std::move(senders));
-  topic.sticky->SetCount(static_cast<int32_t>(count));
+  auto partitions = std::make_unique<Partitions>();
+  partitions->senders.assign(topic.all.begin(), topic.all.begin() + static_cast<ptrdiff_t>(count));
+  partitions->has_leader = std::make_unique<std::atomic<bool>[]>(count);
+  topic.lists.push_back(std::move(partitions));
+  topic.partitions.store(topic.lists.back().get(), std::memory_order_release);
+  return topic.lists.back().get();
 }
 
 void ProducerEngine::RefreshIfOld(Topic& topic) {
@@ -393,18 +370,38 @@ void ProducerEngine::UpdateIfChanged(Topic& topic) {
   }
 }
 
-PartitionSender* ProducerEngine::ChooseSender(const Topic& topic, const Record& record) {
+absl::StatusOr<int32_t> ProducerEngine::AskPartitioner(Topic& topic, const Record& record) {
+  const Partitions& partitions = *topic.partitions.load(std::memory_order_acquire);
+  const Partitioner& partitioner = topic.settings.partitioner;
+  if (partitioner.kind() == Partitioner::Kind::kRoundRobin) {
+    return NextInTurn(topic.turn, partitions.leaders());
+  }
+  const auto count = static_cast<int32_t>(partitions.size());
+  const int32_t chosen = partitioner.function()({.topic = record.topic,
+                                                 .key = record.key,
+                                                 .value = record.value,
+                                                 .partitions = count,
+                                                 .has_leader = partitions.leaders()});
+  if (chosen >= 0 && chosen < count) return chosen;
+  return absl::InvalidArgumentError(base::Cat("the partitioner chose partition ", chosen,
+                                              " of topic '", topic.name, "', which has ", count));
+}
+
+PartitionSender* ProducerEngine::ChooseSender(const Topic& topic, const Record& record,
+                                              std::optional<int32_t> asked) {
   int32_t partition;
   if (record.partition.has_value()) {
     partition = *record.partition;
+  } else if (asked.has_value()) [[unlikely]] {
+    partition = *asked;
   } else if (!record.key.has_value()) {
     partition = topic.sticky->current();  // before the list, which then has it
   } else {
     partition = -1;
   }
-  const Senders& senders = *topic.senders.load(std::memory_order_acquire);
+  const Partitions& partitions = *topic.partitions.load(std::memory_order_acquire);
   if (!record.partition.has_value()) {
-    const auto count = static_cast<int32_t>(senders.size());
+    const auto count = static_cast<int32_t>(partitions.size());
     if (partition < 0) {
       partition = PartitionOfKey(*record.key, count);
     } else if (partition >= count) [[unlikely]] {
@@ -412,7 +409,7 @@ PartitionSender* ProducerEngine::ChooseSender(const Topic& topic, const Record& 
     }
   }
   const auto index = static_cast<size_t>(static_cast<uint32_t>(partition));
-  return index < senders.size() ? senders[index].get() : nullptr;
+  return index < partitions.size() ? partitions.senders[index].get() : nullptr;
 }
 
 absl::Status ProducerEngine::FindPartition(Topic& topic, int32_t partition, Patience& patience) {
@@ -422,7 +419,7 @@ absl::Status ProducerEngine::FindPartition(Topic& topic, int32_t partition, Pati
     base::MutexLock lock(mu_);
     Update(topic, *metadata);
   }
-  const size_t count = topic.senders.load(std::memory_order_acquire)->size();
+  const size_t count = topic.partitions.load(std::memory_order_acquire)->size();
   if (partition >= 0 && static_cast<size_t>(partition) < count) return absl::OkStatus();
   return absl::NotFoundError(
       base::Cat("topic '", topic.name, "' has no partition ", partition, ": it has ", count));

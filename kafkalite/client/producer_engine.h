@@ -45,26 +45,43 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
   Ticket Send(const Record& record);
   void Send(const Record& record, DeliveryCallback callback);
   absl::Status Flush(std::chrono::milliseconds timeout);
+  ProducerMetrics metrics() { return context_->metrics(); }
 
   // What is not acknowledged is reported as CANCELLED. Outside of callbacks it waits until those
   // reports, and the one that another thread may be running, are done.
   void Close();
 
  private:
-  using Senders = std::vector<std::shared_ptr<PartitionSender>>;  // by partition
+  // By partition.
+  struct Partitions {
+    std::vector<std::shared_ptr<PartitionSender>> senders;
+    std::unique_ptr<std::atomic<bool>[]> has_leader;
+
+    size_t size() const { return senders.size(); }
+    std::span<const std::atomic<bool>> leaders() const { return {has_leader.get(), size()}; }
+  };
 
   // Lives as long as the engine. Who reads an older list of partitions is right too: records for
   // partitions that are gone fail as they do when the topic shrinks while they are under way.
   struct Topic {
-    std::string name;
-    std::shared_ptr<StickyPartition> sticky;
-    std::atomic<const Senders*> senders{nullptr};
+    Topic(std::string_view name_in, const TopicSettings& settings_in, uint64_t seed)
+        : name(name_in),
+          settings(settings_in),
+          by_default(settings.partitioner.kind() == Partitioner::Kind::kDefault),
+          sticky(std::make_shared<StickyPartition>(seed)) {}
+
+    const std::string name;
+    const TopicSettings& settings;  // the context's
+    const bool by_default;          // the partitioner
+    const std::shared_ptr<StickyPartition> sticky;
+    std::atomic<uint32_t> turn{0};
+    std::atomic<const Partitions*> partitions{nullptr};
     std::atomic<size_t> body_limit{0};  // of a batch of many records
     std::atomic<uint64_t> metadata_version{0};
     std::atomic<base::Time> refreshed;
     // Under the engine's mutex.
-    Senders all;                                        // of every partition there ever was
-    std::vector<std::unique_ptr<const Senders>> lists;  // all there were
+    std::vector<std::shared_ptr<PartitionSender>> all;     // of every partition there ever was
+    std::vector<std::unique_ptr<const Partitions>> lists;  // all there were
   };
   // Of one Send that has to wait for something: until when altogether, and what keeps the engine,
   // since callbacks that run meanwhile may destroy the producer.
@@ -90,12 +107,17 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
   absl::StatusOr<std::shared_ptr<const TopicMetadata>> AskForTopic(std::string_view name,
                                                                    Patience& patience);
   void Update(Topic& topic, const TopicMetadata& metadata) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const Partitions* Resize(Topic& topic, const TopicMetadata& metadata)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UpdateIfChanged(Topic& topic);
   // Asks for the topic's metadata, without waiting, when it is metadata_max_age old.
   void RefreshIfOld(Topic& topic);
 
-  // Null: there is no such partition.
-  static PartitionSender* ChooseSender(const Topic& topic, const Record& record);
+  // By a partitioner that is not the default; to be asked once for a record. INVALID_ARGUMENT.
+  static absl::StatusOr<int32_t> AskPartitioner(Topic& topic, const Record& record);
+  // `asked`: what the partitioner said. Null: there is no such partition.
+  static PartitionSender* ChooseSender(const Topic& topic, const Record& record,
+                                       std::optional<int32_t> asked);
   absl::Status FindPartition(Topic& topic, int32_t partition, Patience& patience);
 
   static constexpr size_t kSlots = 8;

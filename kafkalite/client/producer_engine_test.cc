@@ -15,12 +15,10 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "kafkalite/base/real_executor.h"
-#include "kafkalite/base/sim_executor.h"
 #include "kafkalite/base/strand.h"
 #include "kafkalite/base/strings.h"
-#include "kafkalite/client/fake_leaders.h"
 #include "kafkalite/client/partitioner.h"
+#include "kafkalite/client/producer_engine_fixture.h"
 #include "kafkalite/client/public_call.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/producer.h"
@@ -32,59 +30,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Answer = FakeLeaders::Fault::Answer;
 
-enum class Kind { kReal, kSimulated };
-
-class ProducerEngineTest : public ::testing::TestWithParam<Kind> {
- protected:
-  ProducerEngineTest() { Use(GetParam()); }
-  ~ProducerEngineTest() override {
-    if (producer_ != nullptr) producer_->Close();
-    executor_->Shutdown();
-  }
-
-  void Use(Kind kind) {
-    if (kind == Kind::kReal) {
-      executor_ = std::make_shared<base::RealExecutor>();
-    } else {
-      executor_ =
-          std::make_shared<base::SimExecutor>(::testing::UnitTest::GetInstance()->random_seed());
-    }
-    const auto jitter =
-        kind == Kind::kReal ? base::Duration::zero() : std::chrono::microseconds(100);
-    brokers_ = std::make_unique<FakeLeaders>(executor_, jitter, 1);
-    brokers_->AddTopic("first-test", 1);
-    brokers_->AddTopic("three", 3);
-  }
-  bool real() const { return GetParam() == Kind::kReal; }
-  base::Time Now() { return executor_->clock().Now(); }
-  void Sleep(base::Duration duration) {
-    base::Completion never;
-    (void)executor_->BlockUntil(never, Now() + duration);
-  }
-
-  ProducerEngine& Start(ProducerOptions options = {}) {
-    auto producer = ProducerEngine::Create(brokers_->runtime(), options);
-    EXPECT_TRUE(producer.ok()) << producer.status();
-    producer_ = *std::move(producer);
-    return *producer_;
-  }
-  absl::Status Create(ProducerOptions options) {
-    return ProducerEngine::Create(brokers_->runtime(), options).status();
-  }
-  void HoldAnswers() {
-    brokers_->SetOnProduce([](const auto&) { return FakeLeaders::Fault{.answer = Answer::kHold}; });
-  }
-  static absl::StatusCode CodeOf(const Ticket& ticket) { return ticket.Wait().status().code(); }
-
-  std::shared_ptr<base::Executor> executor_;
-  std::unique_ptr<FakeLeaders> brokers_;
-  std::shared_ptr<ProducerEngine> producer_;
-};
-
 INSTANTIATE_TEST_SUITE_P(All, ProducerEngineTest, ::testing::Values(Kind::kReal, Kind::kSimulated),
-                         [](const auto& info) {
-                           return info.param == Kind::kReal ? "Real" : "Simulated";
-                         });
+                         KindName);
 
 // --- Sending ------------------------------------------------------------------------------------
 

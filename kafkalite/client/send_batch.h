@@ -43,6 +43,7 @@ struct SendBatch {
   enum class State { kQueued, kInFlight, kSettled };
   State state = State::kQueued;
   bool stamped = false;         // has its sequence number
+  bool sent = false;            // at least once
   bool maybe_appended = false;  // was sent, and nobody knows what came of it
   format::Batch batch;
   absl::Status last_error;
@@ -50,6 +51,10 @@ struct SendBatch {
   absl::Status status;
   int64_t base_offset = -1;
   std::shared_ptr<ProducerContext> context;  // while its callbacks wait to run
+
+  int32_t record_count() const {
+    return builder.has_value() ? builder->record_count() : batch.header.record_count;
+  }
 
   // As new, but for the room of its vectors.
   void Clear() {
@@ -59,7 +64,7 @@ struct SendBatch {
     callbacks.clear();
     callback_indexes.clear();
     state = State::kQueued;
-    stamped = maybe_appended = false;
+    stamped = sent = maybe_appended = false;
     batch.body = {};
     last_error = status = absl::OkStatus();
     context = nullptr;
