@@ -534,13 +534,16 @@ void FileLog::TruncateSuffix(Offset end) {
   Discard({kept, pending_.end()});
   pending_.erase(kept, pending_.end());
   CutProgress();
-  PostInOrder([end = tail_.range().end](FileLog& log) { log.TruncateFiles(end); });
+  PostInOrder([range = tail_.range()](FileLog& log) { log.TruncateFiles(range); });
 }
 
-void FileLog::TruncateFiles(Offset end) {
+void FileLog::TruncateFiles(const LogTail::Range& range) {
+  const auto [start, end] = range;
   if (!failure().ok()) return;
   absl::Status status = options_.directory->LowerCheckpoints(options_.tp, end);
   if (status.ok()) status = disk_->TruncateSuffix(end);
+  // Nothing is left but what had been let go: that goes, too, so that the files tell the end.
+  if (status.ok() && start == end) status = disk_->TruncatePrefix(end);
   if (!status.ok()) return Fail(status);
   std::vector<SegmentInfo> segments = disk_->segments();
   {

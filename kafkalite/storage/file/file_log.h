@@ -150,7 +150,7 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   void WritePending(uint64_t ticket);
   void WriteBatches(const std::vector<format::Batch>& batches);
   void AfterAppend(model::Offset end);
-  void TruncateFiles(model::Offset end);
+  void TruncateFiles(const LogTail::Range& range);
   void DropFiles(model::Offset start, bool cuts);
   void Learn(std::vector<SegmentInfo> segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Relearn(std::vector<SegmentInfo> segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -315,7 +315,10 @@ class Run {
     required_ = model_.end;
     Start(/*crashed=*/false);
     if (testing::Test::HasFailure()) return;
-    EXPECT_TRUE(machine_.storage().repairs().empty()) << machine_.storage().repairs().front();
+    for (const std::string& repair : machine_.storage().repairs()) {
+      // A start in a gap, and a truncation to the end of that.
+      EXPECT_TRUE(repair.ends_with("it is emptied")) << repair;
+    }
   }
 
   void Kill() {

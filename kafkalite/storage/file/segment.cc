@@ -40,6 +40,7 @@ Segment::Segment(SegmentOptions options)
       times_(*options_.fs, PathOf(options_, format::LogFileKind::kTimeIndex)),
       next_offset_(options_.base_offset),
       batches_end_(options_.base_offset),
+      index_interval_bytes_(options_.index_interval_bytes),
       max_timestamp_offset_(options_.base_offset) {}
 
 absl::Status Segment::OpenLog(files::FileSystem::Mode mode) {
@@ -71,7 +72,12 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Open(SegmentOptions options) {
   }
   KL_ASSIGN_OR_RETURN(const bool fit, segment->LoadIndexes());
   // An entry that is not true shows when the log is read from there on, at the latest.
-  if (fit && segment->LearnTail().ok()) return segment;
+  if (fit && segment->LearnTail().ok()) {
+    const auto& last = segment->times_.last();
+    if (!last.has_value()) return segment;
+    KL_ASSIGN_OR_RETURN(const bool is_true, segment->IsTrue(*last));
+    if (is_true) return segment;
+  }
   KL_RETURN_IF_ERROR(segment->RebuildIndexes());
   // The next Open trusts them, too.
   KL_RETURN_IF_ERROR(segment->SyncIndexes());
@@ -111,17 +117,35 @@ absl::StatusOr<bool> Segment::IsTrue(const OffsetIndexEntry& entry) const {
   return false;
 }
 
-// Learns next_offset_ and max_timestamp_ from the indexes' last entries and the log behind them.
+// Whether the entry's timestamp is the largest of the batch that has its offset. That nothing
+// before it is younger, nobody can tell without reading it.
+absl::StatusOr<bool> Segment::IsTrue(const TimeIndexEntry& entry) const {
+  const Offset offset = options_.base_offset + entry.relative_offset;
+  if (entry.relative_offset < 0 || offset >= next_offset_) return false;
+  KL_ASSIGN_OR_RETURN(const int64_t position, PositionOf(offset));
+  BatchScanner scanner = Scan(position, format::kBatchHeaderBytes);
+  if (scanner.AtEnd()) return false;
+  KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
+  return found.header.base_offset <= offset && found.header.max_timestamp == entry.timestamp;
+}
+
+// Learns next_offset_ and max_timestamp_ from the indexes' last entries and the log behind them:
+// behind both, or an index that lacks its end would hide the youngest record.
 absl::Status Segment::LearnTail() {
   const auto& last = offsets_.last();
   indexed_position_ = last.has_value() ? last->position : 0;
+  int64_t position = indexed_position_;
   max_timestamp_ = format::kNoTimestamp;
-  max_timestamp_offset_ = next_offset_ = batches_end_ = options_.base_offset;
+  max_timestamp_offset_ = options_.base_offset;
   if (times_.last().has_value()) {
     max_timestamp_ = times_.last()->timestamp;
     max_timestamp_offset_ = options_.base_offset + times_.last()->relative_offset;
+    next_offset_ = OffsetLimit();  // until it is known
+    KL_ASSIGN_OR_RETURN(const int64_t timed, PositionOf(max_timestamp_offset_));
+    position = std::min(position, timed);
   }
-  BatchScanner scanner = ScanTo(OffsetLimit(), indexed_position_, kSearchWindowBytes);
+  next_offset_ = batches_end_ = options_.base_offset;
+  BatchScanner scanner = ScanTo(OffsetLimit(), position, kSearchWindowBytes);
   while (!scanner.AtEnd()) {
     KL_ASSIGN_OR_RETURN(const Found found, scanner.Next());
     NoteTimestamp(found.header);
@@ -174,7 +198,7 @@ Offset Segment::OffsetLimit() const {
 void Segment::Note(const BatchHeader& header, int64_t bytes) {
   if (size_ == 0) first_timestamp_ = header.max_timestamp;
   NoteTimestamp(header);
-  if (size_ - indexed_position_ > options_.index_interval_bytes) {
+  if (size_ - indexed_position_ > index_interval_bytes_) {
     offsets_.Append({Relative(header.last_offset()), static_cast<int32_t>(size_)});
     NoteTimeEntry();
     indexed_position_ = size_;

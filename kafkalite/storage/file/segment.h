@@ -104,6 +104,9 @@ class Segment {
   // when a record is so much younger.
   absl::StatusOr<int64_t> FirstTimestamp();
 
+  // An entry after so many bytes, from the next append on; indexes that are made again have those
+  // of the options.
+  void set_index_interval_bytes(int64_t bytes) { index_interval_bytes_ = bytes; }
   // Whether the offset index cannot have another entry within `max_bytes`.
   bool IndexIsFull(int64_t max_bytes) const {
     const auto entries = static_cast<int64_t>(offsets_.size());
@@ -183,6 +186,7 @@ class Segment {
   // Where the first batch begins that ends after `from`; size_ if none does.
   absl::StatusOr<int64_t> PositionOf(model::Offset from) const;
   absl::StatusOr<bool> IsTrue(const format::OffsetIndexEntry& entry) const;
+  absl::StatusOr<bool> IsTrue(const format::TimeIndexEntry& entry) const;
   // Calls `take` with a scanner and each batch that is to be read.
   template <class Take>
   absl::Status Select(model::Offset from, const ReadLimits& limits, size_t window_bytes,
@@ -204,6 +208,7 @@ class Segment {
 
   model::Offset next_offset_;
   model::Offset batches_end_;
+  int64_t index_interval_bytes_;
   int64_t size_ = 0;
   int64_t max_timestamp_ = format::kNoTimestamp;
   model::Offset max_timestamp_offset_;  // the last offset of its batch

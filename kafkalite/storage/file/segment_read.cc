@@ -100,9 +100,14 @@ absl::StatusOr<FileRegion> Segment::Locate(Offset from, const ReadLimits& limits
 absl::StatusOr<std::optional<TimestampAndOffset>> Segment::FindByTimestamp(
     int64_t timestamp, Offset start, Offset max_offset) const {
   if (timestamp > max_timestamp_) return std::nullopt;
-  // All batches before the one that the entry names are older than the entry.
+  // All batches before the one that the entry names are older than the entry. As in PositionOf, one
+  // that is not true costs speed, and nothing else.
+  Offset first = options_.base_offset;
   KL_ASSIGN_OR_RETURN(const auto entry, times_.Find(timestamp));
-  const Offset first = options_.base_offset + (entry.has_value() ? entry->relative_offset : 0);
+  if (entry.has_value()) {
+    KL_ASSIGN_OR_RETURN(const bool is_true, IsTrue(*entry));
+    if (is_true) first = options_.base_offset + entry->relative_offset;
+  }
   KL_ASSIGN_OR_RETURN(const int64_t position, PositionOf(std::max(start, first)));
   BatchScanner scanner = Scan(position, kSearchWindowBytes);
   while (!scanner.AtEnd()) {

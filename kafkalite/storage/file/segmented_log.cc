@@ -129,8 +129,11 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
   // Those that are dropped must not come back without what was before them.
   if (cut) KL_RETURN_IF_ERROR(options_.fs->SyncDirectory(options_.folder));
   if (segments_.empty()) return AddSegment(start.log_start);
-  if (start.log_start > active().next_offset()) return RestartAt(start.log_start);
-  return absl::OkStatus();
+  if (start.log_start <= active().next_offset()) return absl::OkStatus();
+  repairs.push_back(base::Cat("'", options_.folder, "' ends at offset ",
+                              active().next_offset().value(), ", before its start at ",
+                              start.log_start.value(), ": it is emptied"));
+  return RestartAt(start.log_start);
 }
 
 // --- Facts ---------------------------------------------------------------------------------------
@@ -208,6 +211,7 @@ absl::Status SegmentedLog::Append(std::span<const Batch> batches,
     segments_.back().dirty = true;
     const auto part = batches.subspan(done, end - done);
     done = end;
+    active().set_index_interval_bytes(config.index_interval_bytes);
     return Break(active().Append(part));
   };
   int64_t bytes = 0;
