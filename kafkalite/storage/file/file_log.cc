@@ -523,9 +523,10 @@ void FileLog::CutProgress() {
   high_watermark_ = std::min(high_watermark_, end);
 }
 
-void FileLog::TruncateSuffix(Offset end) {
+absl::Status FileLog::TruncateSuffix(Offset end) {
   base::MutexLock lock(mu_);
-  if (end >= tail_.range().end) return;
+  KL_RETURN_IF_ERROR(failure_);
+  if (end >= tail_.range().end) return absl::OkStatus();
   size_bytes_ = std::max<int64_t>(0, size_bytes_ - tail_.TruncateSuffix(end));
   CountCache();
   const auto kept = std::find_if(pending_.begin(), pending_.end(), [end](const Batch& batch) {
@@ -535,6 +536,7 @@ void FileLog::TruncateSuffix(Offset end) {
   pending_.erase(kept, pending_.end());
   CutProgress();
   PostInOrder([range = tail_.range()](FileLog& log) { log.TruncateFiles(range); });
+  return absl::OkStatus();
 }
 
 void FileLog::TruncateFiles(const LogTail::Range& range) {
@@ -557,9 +559,10 @@ void FileLog::TruncateFiles(const LogTail::Range& range) {
   Notify();
 }
 
-void FileLog::TruncatePrefix(Offset start) {
+absl::Status FileLog::TruncatePrefix(Offset start) {
   base::MutexLock lock(mu_);
-  if (start <= tail_.range().start) return;
+  KL_RETURN_IF_ERROR(failure_);
+  if (start <= tail_.range().start) return absl::OkStatus();
   tail_.TruncatePrefix(start);
   CountCache();
   const bool cuts = start == tail_.range().end;
@@ -576,6 +579,7 @@ void FileLog::TruncatePrefix(Offset start) {
     ForgetSegments(count);
   }
   PostInOrder([start, cuts](FileLog& log) { log.DropFiles(start, cuts); });
+  return absl::OkStatus();
 }
 
 void FileLog::ForgetSegments(size_t count) {
@@ -621,16 +625,18 @@ size_t FileLog::CountExpired(const Log::Retention& retention) const {
   return segments_.size();
 }
 
-void FileLog::Retain(const Log::Retention& retention) {
+absl::Status FileLog::Retain(const Log::Retention& retention) {
   base::MutexLock lock(mu_);
-  if (IsCutting()) return;  // segments_ is out of date; retention comes again
+  KL_RETURN_IF_ERROR(failure_);
+  if (IsCutting()) return absl::OkStatus();  // segments_ is out of date; retention comes again
   const size_t count = CountExpired(retention);
-  if (count == 0) return;
+  if (count == 0) return absl::OkStatus();
   const Offset start = count == segments_.size() ? tail_.range().end : segments_[count].base_offset;
   ForgetSegments(count);
   tail_.TruncatePrefix(start);
   CountCache();
   PostInOrder([start](FileLog& log) { log.DropFiles(start, /*cuts=*/false); });
+  return absl::OkStatus();
 }
 
 // --- Metadata ------------------------------------------------------------------------------------
@@ -682,18 +688,9 @@ class OpenFileLog final : public Log {
   void VisitHeaders(Offset from, HeaderVisitor visit, DoneCallback done) const override {
     log_->VisitHeaders(from, std::move(visit), std::move(done));
   }
-  absl::Status TruncateSuffix(Offset end) override {
-    log_->TruncateSuffix(end);
-    return log_->failure();
-  }
-  absl::Status TruncatePrefix(Offset start) override {
-    log_->TruncatePrefix(start);
-    return log_->failure();
-  }
-  absl::Status Retain(const Retention& retention) override {
-    log_->Retain(retention);
-    return log_->failure();
-  }
+  absl::Status TruncateSuffix(Offset end) override { return log_->TruncateSuffix(end); }
+  absl::Status TruncatePrefix(Offset start) override { return log_->TruncatePrefix(start); }
+  absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
   void WriteMetadata(std::string_view name, std::string_view bytes) override {
     log_->WriteMetadata(name, std::string(bytes));
   }

@@ -102,9 +102,9 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   absl::StatusOr<ReadResult> Read(model::Offset from, const ReadLimits& limits);
   void FindByTimestamp(int64_t timestamp, model::Offset max_offset, Log::FindCallback callback);
   void VisitHeaders(model::Offset from, Log::HeaderVisitor visit, Log::DoneCallback done);
-  void TruncateSuffix(model::Offset end);
-  void TruncatePrefix(model::Offset start);
-  void Retain(const Log::Retention& retention);
+  absl::Status TruncateSuffix(model::Offset end);
+  absl::Status TruncatePrefix(model::Offset start);
+  absl::Status Retain(const Log::Retention& retention);
   // Without bytes: deletes it.
   void WriteMetadata(std::string_view name, std::optional<std::string> bytes);
   void ReadMetadata(Log::MetadataCallback callback);
