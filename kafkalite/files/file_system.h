@@ -32,6 +32,12 @@
 
 namespace kafkalite::files {
 
+// Open as long as `owner` is held. -1: there is no such thing.
+struct FileDescriptor {
+  std::shared_ptr<const void> owner;
+  int number = -1;
+};
+
 // An open file. Closed by its destructor. Its bytes live on while it is open, also after Remove.
 class File {
  public:
@@ -47,8 +53,8 @@ class File {
   // Bytes and size are durable. After a failure nobody knows which are, and a later success says
   // nothing about them (the kernel forgets): it must not be tried again.
   virtual absl::Status Sync() = 0;
-  // For sendfile; -1 if there is no such thing.
-  virtual int descriptor() const = 0;
+  // For sendfile.
+  virtual FileDescriptor descriptor() const = 0;
 };
 
 // Held until it is destroyed, or its process is gone.

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "gtest/gtest.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/files/bounded_file_system.h"
 #include "kafkalite/files/file_system.h"
 #include "kafkalite/files/memory_file_system.h"
 #include "kafkalite/files/posix_file_system.h"
@@ -69,6 +70,17 @@ INSTANTIATE_TEST_SUITE_P(
     All, FileSystemContractTest,
     testing::Values(FileSystemFactory{"Posix", MakePosixFileSystem, testing::TempDir()},
                     FileSystemFactory{"Memory", [] { return std::make_shared<MemoryFileSystem>(); },
+                                      "/somewhere"},
+                    // Every use of a file opens it again.
+                    FileSystemFactory{
+                        "BoundedPosix",
+                        [] { return MakeBoundedFileSystem(MakePosixFileSystem(), 0); },
+                        testing::TempDir()},
+                    FileSystemFactory{"BoundedMemory",
+                                      [] {
+                                        return MakeBoundedFileSystem(
+                                            std::make_shared<MemoryFileSystem>(), 0);
+                                      },
                                       "/somewhere"}),
     [](const testing::TestParamInfo<FileSystemFactory>& info) { return info.param.name; });
 

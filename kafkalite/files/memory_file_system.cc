@@ -57,7 +57,7 @@ class MemoryFileSystem::State::OpenFile final : public File {
   absl::StatusOr<int64_t> Size() const override;
   absl::Status Truncate(int64_t size) override;
   absl::Status Sync() override;
-  int descriptor() const override { return -1; }
+  FileDescriptor descriptor() const override { return {}; }
 
  private:
   // Asks about a call by this file, unless its process is gone.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -85,7 +86,10 @@ ssize_t WriteSome(int fd, int64_t position, const Rest& rest) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  PosixFile(Descriptor fd, std::string path)
+      : owner_(std::make_shared<const Descriptor>(std::move(fd))),
+        fd_(*owner_),
+        path_(std::move(path)) {}
 
   absl::StatusOr<size_t> ReadAt(int64_t position, std::span<char> out) const override;
   absl::Status WriteAt(int64_t position, std::span<const std::string_view> pieces) override;
@@ -101,14 +105,15 @@ class PosixFile final : public File {
   absl::Status Sync() override {
     return Result(Retry([&] { return ::fdatasync(fd_.get()); }), "sync");
   }
-  int descriptor() const override { return fd_.get(); }
+  FileDescriptor descriptor() const override { return {owner_, fd_.get()}; }
 
  private:
   absl::Status Result(int result, std::string_view operation) const {
     return ErrnoStatus(ErrorOf(result), operation, path_);
   }
 
-  const Descriptor fd_;
+  const std::shared_ptr<const Descriptor> owner_;
+  const Descriptor& fd_;
   const std::string path_;
 };
 
@@ -251,6 +256,12 @@ std::string PosixFileSystem::BootId() {
 }
 
 }  // namespace
+
+size_t MaxOpenFiles() {
+  constexpr size_t kUnknown = 1024;
+  struct rlimit limit;
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : kUnknown;
+}
 
 std::shared_ptr<FileSystem> MakePosixFileSystem() { return std::make_shared<PosixFileSystem>(); }
 

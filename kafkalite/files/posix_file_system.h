@@ -5,6 +5,7 @@
 #ifndef KAFKALITE_FILES_POSIX_FILE_SYSTEM_H_
 #define KAFKALITE_FILES_POSIX_FILE_SYSTEM_H_
 
+#include <cstddef>
 #include <memory>
 
 #include "kafkalite/files/file_system.h"
@@ -12,6 +13,9 @@
 namespace kafkalite::files {
 
 std::shared_ptr<FileSystem> MakePosixFileSystem();
+
+// How many files, sockets and the like this process may have open (RLIMIT_NOFILE).
+size_t MaxOpenFiles();
 
 }  // namespace kafkalite::files
 

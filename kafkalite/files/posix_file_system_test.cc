@@ -94,8 +94,8 @@ TEST_F(PosixFileSystemTest, AFailedDeviceIsDataLoss) {
 
 TEST_F(PosixFileSystemTest, DescriptorsAreThereAndNotForOtherPrograms) {
   const auto file = fs_->Open(Path("f"), Mode::kCreate).value();
-  EXPECT_GE(file->descriptor(), 0);
-  EXPECT_NE(::fcntl(file->descriptor(), F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_GE(file->descriptor().number, 0);
+  EXPECT_NE(::fcntl(file->descriptor().number, F_GETFD) & FD_CLOEXEC, 0);
 }
 
 TEST_F(PosixFileSystemTest, ClosesEveryDescriptor) {

@@ -8,6 +8,7 @@
 #include "kafkalite/base/completion.h"
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/files/bounded_file_system.h"
 #include "kafkalite/files/posix_file_system.h"
 #include "kafkalite/format/file_names.h"
 
@@ -24,6 +25,8 @@ constexpr size_t kPoolCacheBytes = size_t{16} << 20;
 
 FileStorageOptions WithDefaults(FileStorageOptions options) {
   if (options.fs == nullptr) options.fs = files::MakePosixFileSystem();
+  if (options.max_open_files == 0) options.max_open_files = files::MaxOpenFiles() / 4;
+  options.fs = files::MakeBoundedFileSystem(std::move(options.fs), options.max_open_files);
   if (!options.pool) options.pool = base::BufferPool::Create(kPoolCacheBytes);
   return options;
 }

@@ -43,6 +43,9 @@ struct FileStorageOptions {
   // Kafka's log.flush.offset.checkpoint.interval.ms.
   std::chrono::milliseconds checkpoint_interval{60000};
   FileLogLimits limits = {};
+  // At a time, of all logs together; a log beyond that costs a call more when it is used, and a
+  // sync if it has any to be closed for it. 0: a quarter of what the process may have.
+  size_t max_open_files = 0;
 };
 
 class FileStorage final : public Storage, public std::enable_shared_from_this<FileStorage> {

@@ -273,35 +273,38 @@ TEST_F(FileStorageFaultTest, AReadThatFailsSaysSoAndEndsNothing) {
 
 // --- Slow disks ---------------------------------------------------------------------------------
 
-// A disk that stands still in the first operation of a kind on a log, until it is let go on.
+// A disk that stands still in operations of a kind on a log, until it is let go on.
 class StandStill {
  public:
   StandStill(files::MemoryFileSystem& fs, Kind kind) {
-    fs.SetFault([this, kind](const Operation& operation) -> Verdict {
-      std::unique_lock lock(mu_);
+    fs.SetFault([state = state_, kind](const Operation& operation) -> Verdict {
       if (operation.kind != kind || !operation.path.ends_with(".log")) return {};
-      reached_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return released_; });
+      std::unique_lock lock(state->mu);
+      state->reached = true;
+      state->changed.notify_all();
+      state->changed.wait(lock, [&] { return state->released; });
       return {};
     });
   }
   ~StandStill() { Release(); }
   void AwaitReached() {
-    std::unique_lock lock(mu_);
-    changed_.wait(lock, [this] { return reached_; });
+    std::unique_lock lock(state_->mu);
+    state_->changed.wait(lock, [this] { return state_->reached; });
   }
   void Release() {
-    std::unique_lock lock(mu_);
-    released_ = true;
-    changed_.notify_all();
+    std::unique_lock lock(state_->mu);
+    state_->released = true;
+    state_->changed.notify_all();
   }
 
  private:
-  std::mutex mu_;
-  std::condition_variable changed_;
-  bool reached_ = false;
-  bool released_ = false;
+  struct State {
+    std::mutex mu;
+    std::condition_variable changed;
+    bool reached = false;
+    bool released = false;
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 class SlowDiskTest : public testing::Test {
@@ -344,7 +347,10 @@ TEST_F(SlowDiskTest, NoCallOfALogWaitsForTheDisk) {
     const int64_t end = log_->end_offset().value();
     ASSERT_TRUE(Append(end).ok());
     log_->Sync();
-    if (kind == Kind::kTruncate) ASSERT_TRUE(log_->TruncateSuffix(Offset(end)).ok());
+    if (kind == Kind::kTruncate) {
+      Await([&] { return log_->progress().written > Offset(end); });
+      ASSERT_TRUE(log_->TruncateSuffix(Offset(end)).ok());
+    }
     if (kind == Kind::kRead) log_->FindByTimestamp(0, Offset(end), [](auto) {});
     disk.AwaitReached();
 

@@ -82,7 +82,9 @@ struct MetadataModel {
 class Run {
  public:
   Run(uint64_t seed, bool verbose)
-      : random_(seed), verbose_(verbose), machine_({.seed = seed, .cached_bytes = CachedBytes()}) {}
+      : random_(seed),
+        verbose_(verbose),
+        machine_({.seed = seed, .cached_bytes = CachedBytes(), .max_open_files = MaxOpenFiles()}) {}
 
   // Everything; stops at the first thing that is wrong, which is then in story().
   void Execute(int steps) {
@@ -96,6 +98,8 @@ class Run {
 
  private:
   int64_t CachedBytes() { return random_.OneIn(2) ? 0 : random_.Between(1, 4000); }
+
+  size_t MaxOpenFiles() { return random_.OneIn(2) ? 0 : random_.Below(5) + 1; }
 
   template <class... T>
   void Say(const T&... parts) {

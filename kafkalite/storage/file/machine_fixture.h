@@ -43,6 +43,7 @@ class Machine {
     int64_t cached_bytes = 0;  // so that reads come from files, once they are written
     int32_t broker = 1;
     std::string cluster = "cluster";
+    size_t max_open_files = 0;
   };
 
   explicit Machine(Options options)

@@ -87,7 +87,8 @@ absl::StatusOr<std::vector<Batch>> Segment::Read(Offset from, const ReadLimits& 
 }
 
 absl::StatusOr<FileRegion> Segment::Locate(Offset from, const ReadLimits& limits) const {
-  FileRegion region{.file = log_, .descriptor = log_->descriptor(), .position = size_};
+  files::FileDescriptor file = log_->descriptor();
+  FileRegion region{.file = std::move(file.owner), .descriptor = file.number, .position = size_};
   KL_RETURN_IF_ERROR(
       Select(from, limits, kSearchWindowBytes, [&region](BatchScanner&, const Found& found) {
         if (region.bytes == 0) region.position = found.position;
