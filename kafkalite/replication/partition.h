@@ -23,6 +23,7 @@
 #include "absl/functional/any_invocable.h"
 #include "kafkalite/base/buffer.h"
 #include "kafkalite/base/strand.h"
+#include "kafkalite/base/work_queue.h"
 #include "kafkalite/coordination/coordination.h"
 #include "kafkalite/coordination/znodes.h"
 #include "kafkalite/replication/log_state.h"
@@ -44,6 +45,8 @@ class PartitionHost {
   virtual model::BrokerId self() const = 0;
   // For batches that a leader packs anew. It outlives the host.
   virtual base::BufferPool& pool() = 0;
+  // Where they are packed: not on a worker, which timers and strands wait for.
+  virtual base::WorkQueue& preparation() = 0;
   virtual model::Incarnation incarnation() const = 0;
   virtual std::shared_ptr<transport::PeerService> Peer(model::BrokerId broker) = 0;
   // The present session; null while there is none.
@@ -169,7 +172,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     base::Duration timeout{};
     AppendCallback callback;
     AppendResult refusal;  // if its preparation failed
-    bool ready = false;
+    enum class State { kArrived, kInPreparation, kPrepared };
+    State state = State::kArrived;
   };
   struct WaitingDeletion {
     model::Offset before;
@@ -198,9 +202,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void DoAppend(format::Batch& batch, bool acks_all, base::Duration timeout,
                 AppendCallback& callback) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   // Has the batch prepared (batch_preparation.h) outside of the strand, and holds up those that
-  // come after it until then.
+  // come after it until then. One at a time: the queue is shared with other partitions, and a batch
+  // unpacked may be large.
   void Prepare(std::shared_ptr<Incoming> incoming) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void OnPrepared(const std::shared_ptr<Incoming>& incoming);
   void AppendPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // Why the batch may not be appended, as far as its header says.
+  AppendResult CheckBatch(const format::Batch& batch, bool acks_all) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   AppendResult TryAppend(format::Batch& batch, bool acks_all, model::Offset& end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CompleteAppends() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);

@@ -17,35 +17,47 @@ void Partition::Append(format::Batch batch, bool acks_all, base::Duration timeou
   strand_.Run([self = shared_from_this(), batch = std::move(batch), acks_all, timeout,
                callback = std::move(callback)]() mutable {
     self->strand_.AssertInside();
-    const bool prepare =
-        self->core_.role() == Role::kLeader && NeedsPreparation(batch.header, self->config_);
-    if (!prepare && self->incoming_.empty()) [[likely]] {
+    if (self->incoming_.empty() && !NeedsPreparation(batch.header, self->config_)) [[likely]] {
       return self->DoAppend(batch, acks_all, timeout, callback);
     }
-    auto incoming = std::make_shared<Incoming>(
-        Incoming{std::move(batch), acks_all, timeout, std::move(callback), {}, !prepare});
-    self->incoming_.push_back(incoming);
-    if (prepare) self->Prepare(std::move(incoming));
+    self->incoming_.push_back(std::make_shared<Incoming>(
+        Incoming{std::move(batch), acks_all, timeout, std::move(callback), {}, {}}));
+    self->AppendPrepared();
   });
 }
 
 void Partition::Prepare(std::shared_ptr<Incoming> incoming) {
-  host_->After({}, [self = shared_from_this(), incoming = std::move(incoming), config = config_] {
+  incoming->state = Incoming::State::kInPreparation;
+  // Weak: what is queued must not keep the host that owns the queue.
+  host_->preparation().Post([weak = weak_from_this(), incoming = std::move(incoming),
+                             config = config_] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    const int64_t now = self->host_->executor().clock().WallMillis();
     const absl::Status prepared =
-        PrepareBatch(incoming->batch, config, self->host_->executor().clock().WallMillis(),
-                     self->host_->pool(), incoming->refusal.error);
+        PrepareBatch(incoming->batch, config, now, self->host_->pool(), incoming->refusal.error);
     incoming->refusal.message = std::string(prepared.message());
-    self->strand_.Run([self, incoming] {
-      self->strand_.AssertInside();
-      incoming->ready = true;
-      self->AppendPrepared();
-    });
+    self->host_->After({}, [self, incoming] { self->OnPrepared(incoming); });
+  });
+}
+
+void Partition::OnPrepared(const std::shared_ptr<Incoming>& incoming) {
+  strand_.Run([self = shared_from_this(), incoming] {
+    self->strand_.AssertInside();
+    incoming->state = Incoming::State::kPrepared;
+    self->AppendPrepared();
   });
 }
 
 void Partition::AppendPrepared() {
-  while (!incoming_.empty() && incoming_.front()->ready) {
-    const std::shared_ptr<Incoming> next = std::move(incoming_.front());
+  while (!incoming_.empty()) {
+    const std::shared_ptr<Incoming> next = incoming_.front();
+    if (next->state == Incoming::State::kInPreparation) return;
+    const bool arrived = next->state == Incoming::State::kArrived;
+    if (arrived && NeedsPreparation(next->batch.header, config_)) {
+      next->refusal = CheckBatch(next->batch, next->acks_all);  // before any work is done for it
+      if (next->refusal.error == ErrorCode::kNone) return Prepare(next);
+    }
     incoming_.pop_front();
     if (next->refusal.error != ErrorCode::kNone) {
       next->callback(std::move(next->refusal));
@@ -80,7 +92,7 @@ void Partition::DoAppend(format::Batch& batch, bool acks_all, base::Duration tim
   Retain(/*by_time=*/false);
 }
 
-AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& end) {
+AppendResult Partition::CheckBatch(const format::Batch& batch, bool acks_all) const {
   if (log_ == nullptr) return {.error = ErrorCode::kNotLeaderOrFollower};
   if (rebuilding_) return {.error = ErrorCode::kLeaderNotAvailable};
   const ErrorCode error = core_.CheckAppend(acks_all);
@@ -95,6 +107,12 @@ AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& e
     return {.error = ErrorCode::kInvalidTimestamp,
             .message = "a producer should not set the timestamp type to LogAppendTime"};
   }
+  return {};
+}
+
+AppendResult Partition::TryAppend(format::Batch& batch, bool acks_all, Offset& end) {
+  AppendResult refusal = CheckBatch(batch, acks_all);
+  if (refusal.error != ErrorCode::kNone) return refusal;
   const ProducerState::Verdict verdict = producers_.Check(batch.header);
   if (verdict.error != ErrorCode::kNone) return {.error = verdict.error};
   if (verdict.duplicate) {

@@ -20,6 +20,7 @@
 #include "kafkalite/base/network.h"
 #include "kafkalite/coordination/embedded/sim_tree.h"
 #include "kafkalite/coordination/znodes.h"
+#include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/protocol/list_offsets.h"
 #include "kafkalite/storage/memory/memory_storage.h"
 
@@ -63,6 +64,19 @@ class FakePeer final : public transport::PeerService {
   std::deque<Fetch> fetches;
 };
 
+// Runs what is posted when the test says so.
+class HeldQueue final : public base::WorkQueue {
+ public:
+  void Post(base::Task task) override { tasks.push_back(std::move(task)); }
+  void RunOne() {
+    ASSERT_FALSE(tasks.empty());
+    base::Task task = std::move(tasks.front());
+    tasks.pop_front();
+    task();
+  }
+  std::deque<base::Task> tasks;
+};
+
 class FakeHost final : public PartitionHost {
  public:
   explicit FakeHost(coordination::SimTree& tree) : tree_(tree) {}
@@ -73,6 +87,7 @@ class FakeHost final : public PartitionHost {
   }
   BrokerId self() const override { return BrokerId(1); }
   base::BufferPool& pool() override { return *pool_; }
+  HeldQueue& preparation() override { return preparation_; }
   Incarnation incarnation() const override { return Incarnation(1); }
   std::shared_ptr<transport::PeerService> Peer(BrokerId) override { return peer; }
   std::shared_ptr<coordination::Session> session() override { return present_session; }
@@ -83,6 +98,7 @@ class FakeHost final : public PartitionHost {
  private:
   coordination::SimTree& tree_;
   const base::Ref<base::BufferPool> pool_ = base::BufferPool::Create(0);
+  HeldQueue preparation_;
 };
 
 // The answer to a call, once it has come.
@@ -503,6 +519,73 @@ TEST_P(PartitionTest, Rule21_ABatchThatCouldNotBeAppendedIsNotRemembered) {
   budget_->Release(budget_->limit_bytes());
   EXPECT_EQ(AppendAtLeader(/*sequence=*/1), 1);
   EXPECT_EQ(LogEnd(), 2);
+}
+
+// --- Batches that are packed anew ---------------------------------------------------------------
+
+TEST_P(PartitionTest, WhileABatchIsPackedAnewOnlyAppendsWaitAndTheyKeepTheirOrder) {
+  update_.config.compression_type = model::CompressionType::kGzip;
+  Elect(1, {1, 2});
+  const auto first = Append(/*acks_all=*/false, /*sequence=*/0);
+  const auto second = Append(/*acks_all=*/false, /*sequence=*/1);
+  update_.config.compression_type = model::CompressionType::kProducer;
+  partition_->Configure(update_.config);
+  const auto third = Append(/*acks_all=*/false, /*sequence=*/2);
+  EXPECT_EQ(host_->preparation().tasks.size(), 1u) << "others have to have their turn";
+  EXPECT_EQ(LogEnd(), 0);
+  EXPECT_EQ(Read(0, 0).error, ErrorCode::kNone);
+  Fetch(2, 0);
+  EXPECT_FALSE(first->has_value());
+  host_->preparation().RunOne();
+  tree_.Settle();
+  EXPECT_TRUE(host_->preparation().tasks.empty()) << "the settings are those of its turn";
+  EXPECT_EQ(LogEnd(), 3);
+  int64_t offset = 0;
+  for (const auto& answer : {first, second, third}) {
+    ASSERT_TRUE(answer->has_value());
+    EXPECT_EQ((*answer)->base_offset.value(), offset++);
+  }
+  const auto batches = Inspect().batches;
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(format::CodecOf(batches[0].header), format::Codec::kGzip);
+  EXPECT_EQ(format::CodecOf(batches[1].header), format::Codec::kNone);
+}
+
+TEST_P(PartitionTest, NoWorkIsDoneForABatchThatIsRefusedAnyway) {
+  update_.config.compression_type = model::CompressionType::kGzip;
+  update_.config.min_insync_replicas = 2;
+  Elect(2, {1, 2});
+  EXPECT_EQ(AppendAtLeader(), -static_cast<int64_t>(ErrorCode::kNotLeaderOrFollower));
+  Elect(1, {1});
+  const auto alone = Append(/*acks_all=*/true);
+  ASSERT_TRUE(alone->has_value());
+  EXPECT_EQ((*alone)->error, ErrorCode::kNotEnoughReplicas);
+  update_.config.max_message_bytes = 10;  // of what comes, however small it would become
+  partition_->Configure(update_.config);
+  EXPECT_EQ(AppendAtLeader(), -static_cast<int64_t>(ErrorCode::kMessageTooLarge));
+  EXPECT_TRUE(host_->preparation().tasks.empty());
+}
+
+TEST_P(PartitionTest, ABatchThatIsPackedAnewAsAnotherTakesTheLeadIsRefused) {
+  update_.config.compression_type = model::CompressionType::kGzip;
+  Elect(1, {1, 2});
+  const auto answer = Append(/*acks_all=*/false);
+  Elect(2, {1, 2});
+  host_->preparation().RunOne();
+  tree_.Settle();
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(LogEnd(), 0);
+}
+
+TEST_P(PartitionTest, ABatchThatIsPackedAnewAsTheBrokerStopsIsNotAnswered) {
+  update_.config.compression_type = model::CompressionType::kGzip;
+  Elect(1, {1, 2});
+  const auto answer = Append(/*acks_all=*/false);
+  partition_->Close([] {});
+  host_->preparation().RunOne();
+  tree_.Settle();
+  EXPECT_FALSE(answer->has_value());
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
 #include "kafkalite/base/ref.h"
+#include "kafkalite/base/work_queue.h"
 #include "kafkalite/controller/controller_host.h"
 #include "kafkalite/coordination/coordination.h"
 #include "kafkalite/replication/partition.h"
@@ -36,12 +37,14 @@ class BrokerHost final : public replication::PartitionHost,
         network_(network),
         transport_(transport),
         self_(self),
-        pool_(pool ? std::move(pool) : base::BufferPool::Create(0)) {}
+        pool_(pool ? std::move(pool) : base::BufferPool::Create(0)),
+        preparation_(executor.MakeWorkQueue()) {}
 
   base::Executor& executor() override { return executor_; }
   void After(base::Duration delay, base::Task task) override;
   model::BrokerId self() const override { return self_; }
   base::BufferPool& pool() override { return *pool_; }
+  base::WorkQueue& preparation() override { return *preparation_; }
   model::Incarnation incarnation() const override {
     return model::Incarnation(incarnation_.load(std::memory_order_acquire));
   }
@@ -64,6 +67,7 @@ class BrokerHost final : public replication::PartitionHost,
   transport::Transport& transport_;
   const model::BrokerId self_;
   const base::Ref<base::BufferPool> pool_;
+  const std::unique_ptr<base::WorkQueue> preparation_;
   std::atomic<int64_t> incarnation_{-1};
   std::atomic<bool> stopped_{false};
   base::Mutex mu_;
