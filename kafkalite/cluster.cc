@@ -98,6 +98,46 @@ absl::StatusOr<model::ConfigMap> ConfigOf(const TopicOptions& options) {
   return config;
 }
 
+// Of numbers beside an assignment, which decides; 1 is what they are if nobody sets them.
+absl::Status CheckAssignment(const TopicOptions& options) {
+  const auto& assignment = options.assignment;
+  if (assignment.empty()) return absl::OkStatus();
+  const auto agrees = [](int32_t number, size_t assigned) {
+    return number == 1 || static_cast<size_t>(number) == assigned;
+  };
+  if (agrees(options.partitions, assignment.size()) &&
+      agrees(options.replication_factor, assignment.front().size())) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be "
+      "used at the same time.");
+}
+
+std::vector<model::BrokerId> BrokerIds(const std::vector<int32_t>& numbers) {
+  std::vector<model::BrokerId> ids;
+  for (const int32_t number : numbers) ids.push_back(model::BrokerId(number));
+  return ids;
+}
+
+protocol::ElectionType ToModel(Election election) {
+  return election == Election::kPreferred ? protocol::ElectionType::kPreferred
+                                          : protocol::ElectionType::kUnclean;
+}
+
+absl::StatusOr<std::map<TopicPartition, absl::Status>> ElectLeaders(
+    ClusterCore& core, Election election,
+    std::optional<std::vector<model::TopicPartition>> partitions) {
+  client::PublicCall call;
+  KL_RETURN_IF_ERROR(core.CheckOpen());
+  KL_ASSIGN_OR_RETURN(
+      const auto elections,
+      core.admin().ElectLeaders({.type = ToModel(election), .partitions = std::move(partitions)}));
+  std::map<TopicPartition, absl::Status> results;
+  for (const auto& [tp, status] : elections) results[{tp.topic, tp.partition.value()}] = status;
+  return results;
+}
+
 // The public messages are Kafka's texts alone: the status code says which error it is.
 absl::Status WithoutErrorName(const absl::Status& status) {
   const std::string message(status.message());
@@ -167,6 +207,7 @@ void Cluster::Shutdown() {
 absl::StatusOr<Topic> Cluster::CreateTopic(std::string_view name, const TopicOptions& options) {
   client::PublicCall call;
   KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_RETURN_IF_ERROR(CheckAssignment(options));
   KL_ASSIGN_OR_RETURN(model::ConfigMap config, ConfigOf(options));
   protocol::CreateTopicsRequest::Topic request{.name = std::string(name),
                                                .partitions = options.partitions,
@@ -174,10 +215,8 @@ absl::StatusOr<Topic> Cluster::CreateTopic(std::string_view name, const TopicOpt
                                                .assignment = {},
                                                .config = std::move(config)};
   for (size_t p = 0; p < options.assignment.size(); ++p) {
-    auto& replicas = request.assignment[model::PartitionId(static_cast<int32_t>(p))];
-    for (const int32_t broker : options.assignment[p]) {
-      replicas.push_back(model::BrokerId(broker));
-    }
+    request.assignment[model::PartitionId(static_cast<int32_t>(p))] =
+        BrokerIds(options.assignment[p]);
   }
   KL_RETURN_IF_ERROR(WithoutErrorName(core_->admin().CreateTopic(std::move(request))));
   return Topic(core_, std::string(name));
@@ -201,6 +240,20 @@ absl::Status Cluster::DeleteTopic(std::string_view name) {
   client::PublicCall call;
   KL_RETURN_IF_ERROR(core_->CheckOpen());
   return WithoutErrorName(core_->admin().DeleteTopic(std::string(name)));
+}
+
+absl::StatusOr<std::map<TopicPartition, absl::Status>> Cluster::ElectLeaders(
+    Election election, const std::vector<TopicPartition>& partitions) {
+  std::set<model::TopicPartition> wanted;
+  for (const auto& [topic, partition] : partitions) {
+    wanted.insert({topic, model::PartitionId(partition)});
+  }
+  return kafkalite::ElectLeaders(*core_, election,
+                                 std::vector<model::TopicPartition>(wanted.begin(), wanted.end()));
+}
+
+absl::StatusOr<std::map<TopicPartition, absl::Status>> Cluster::ElectLeaders(Election election) {
+  return kafkalite::ElectLeaders(*core_, election, std::nullopt);
 }
 
 const std::string& Cluster::id() const { return core_->cluster_id(); }
@@ -263,19 +316,23 @@ absl::StatusOr<TopicDescription> Topic::Describe() const {
   return description;
 }
 
-absl::Status Topic::AddPartitions(int32_t total) {
+absl::Status Topic::AddPartitions(int32_t total,
+                                  const std::vector<std::vector<int32_t>>& assignment) {
   client::PublicCall call;
   KL_RETURN_IF_ERROR(core_->CheckOpen());
-  return WithoutErrorName(core_->admin().CreatePartitions({.name = name_, .total = total}));
+  protocol::CreatePartitionsRequest::Topic request{.name = name_, .total = total, .assignment = {}};
+  for (const auto& replicas : assignment) request.assignment.push_back(BrokerIds(replicas));
+  return WithoutErrorName(core_->admin().CreatePartitions(std::move(request)));
 }
 
 absl::Status Topic::ElectLeader(int32_t partition, Election election) {
   client::PublicCall call;
   KL_RETURN_IF_ERROR(core_->CheckOpen());
-  return core_->admin().ElectLeader({name_, model::PartitionId(partition)},
-                                    election == Election::kPreferred
-                                        ? protocol::ElectionType::kPreferred
-                                        : protocol::ElectionType::kUnclean);
+  const model::TopicPartition tp{name_, model::PartitionId(partition)};
+  KL_ASSIGN_OR_RETURN(
+      const auto elections,
+      core_->admin().ElectLeaders({.type = ToModel(election), .partitions = std::vector{tp}}));
+  return elections.at(tp);
 }
 
 absl::StatusOr<std::vector<ConfigEntry>> Topic::DescribeConfig() const {

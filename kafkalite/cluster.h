@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@
 #include "kafkalite/broker.h"
 #include "kafkalite/config.h"
 #include "kafkalite/topic.h"
+#include "kafkalite/topic_partition.h"
 
 namespace kafkalite {
 
@@ -113,6 +115,13 @@ class Cluster {
   // its name stays taken. NOT_FOUND if there is none. (An answer that is lost on the way is asked
   // for again, so that NOT_FOUND, and ALREADY_EXISTS above, may be about the call's own work.)
   absl::Status DeleteTopic(std::string_view name);
+
+  // Elects leaders as Topic::ElectLeader, of many partitions at once, and says what became of each
+  // (KIP-183, KIP-460): OK, or what Topic::ElectLeader would have returned.
+  absl::StatusOr<std::map<TopicPartition, absl::Status>> ElectLeaders(
+      Election election, const std::vector<TopicPartition>& partitions);
+  // The same for all partitions that need it; the others are not in the answer.
+  absl::StatusOr<std::map<TopicPartition, absl::Status>> ElectLeaders(Election election);
 
   // --- Brokers ----------------------------------------------------------------------------------
 

@@ -84,18 +84,6 @@ TEST(ClusterTest, TakesAnExplicitAssignment) {
   EXPECT_EQ(description->partitions[1].replicas, (std::vector<int32_t>{2, 3}));
 }
 
-TEST(ClusterTest, AddsPartitions) {
-  auto cluster = StartCluster();
-  auto topic = cluster->CreateTopic("t", {.partitions = 2, .replication_factor = 2});
-  ASSERT_TRUE(topic->AddPartitions(5).ok());
-  EXPECT_EQ(topic->Describe()->partitions.size(), 5u);
-  auto producer = Producer::Create(*cluster, {});
-  EXPECT_TRUE((*producer)->Send({.topic = "t", .partition = 4, .value = "v"}).Wait().ok());
-  EXPECT_EQ(topic->AddPartitions(5).message(), "Topic already has 5 partitions.");
-  EXPECT_EQ(topic->AddPartitions(3).message(),
-            "Topic currently has 5 partitions, which is higher than the requested 3.");
-}
-
 // --- Bad input ----------------------------------------------------------------------------------
 
 struct Refusal {
@@ -126,13 +114,38 @@ TEST(ClusterTest, RefusesBadTopicsInKafkasWordsAndChangesNothing) {
        "'.', '_' and '-'"},
       {"a_b", {}, kInvalid, "Topic 'a_b' collides with existing topics: a.b"},
       {"a.b", {}, absl::StatusCode::kAlreadyExists, "Topic 'a.b' already exists."},
-      {"t", {.assignment = {{1, 1}}}, kInvalid, "Partition 0 names broker 1 twice."},
-      {"t", {.assignment = {{9}}}, kInvalid, "Partition 0 names broker 9, which is not available."},
+      {"t",
+       {.assignment = {{1}, {2, 2}}},
+       kInvalid,
+       "Duplicate brokers not allowed in replica assignment: 2, 2 for partition id 1."},
+      {"t",
+       {.assignment = {{9, 1}, {0, 9}}},
+       kInvalid,
+       "Unknown broker(s) in replica assignment: 0, 9."},
       {"t",
        {.assignment = {{1, 2}, {3}}},
        kInvalid,
-       "Partition 1 has 1 replicas in the assignment, where the others have 2."},
-      {"t", {.assignment = {{}}}, kInvalid, "Partition 0 has no replica in the assignment."},
+       "Inconsistent replication factor between partitions, partition 0 has 2 while partitions [1] "
+       "have replication factors [1], respectively."},
+      {"t",
+       {.assignment = {{}}},
+       kInvalid,
+       "Cannot have replication factor of 0 for partition id 0."},
+      {"t",
+       {.partitions = 3, .assignment = {{1}, {2}}},
+       kInvalid,
+       "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be "
+       "used at the same time."},
+      {"t",
+       {.replication_factor = 2, .assignment = {{1}}},
+       kInvalid,
+       "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be "
+       "used at the same time."},
+      {"t", {.config = {{"foo", "1"}}}, kInvalid, "Unknown topic config name: foo"},
+      {"t",
+       {.retention = kForever, .config = {{"retention.ms", "1"}}},
+       kInvalid,
+       "TopicOptions::retention and TopicOptions::config both set retention.ms"},
       {"t",
        {.min_insync_replicas = 0},
        kInvalid,
@@ -192,21 +205,6 @@ TEST(ClusterTest, RefusesMorePartitionsThanATopicMayHave) {
   EXPECT_EQ(topic->AddPartitions(2'000'000'000).message(),
             "Number of partitions: 2000000000 larger than a topic may have: 100000.");
   EXPECT_EQ(topic->Describe()->partitions.size(), 1u);
-}
-
-TEST(ClusterTest, ElectionsThatAreNotHeldSayWhy) {
-  auto cluster = StartCluster();
-  auto topic = cluster->CreateTopic("t", {.replication_factor = 3});
-  const absl::Status needless = topic->ElectLeader(0);
-  EXPECT_TRUE(absl::IsFailedPrecondition(needless));
-  EXPECT_NE(std::string(needless.message()).find("partition 0 of topic 't' is led by"),
-            std::string::npos)
-      << needless;
-  const absl::Status unknown = topic->ElectLeader(5);
-  EXPECT_TRUE(absl::IsNotFound(unknown));
-  EXPECT_NE(std::string(unknown.message()).find("partition 5 of topic 't' does not exist"),
-            std::string::npos)
-      << unknown;
 }
 
 TEST(ClusterTest, CallsGiveUpWhenNoBrokerIsLeft) {

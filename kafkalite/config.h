@@ -47,7 +47,8 @@ struct ConfigEntry {
   bool is_default = true;  // source is kDefault
   bool read_only = false;  // cannot be changed at run time
   bool sensitive = false;  // a secret, whose value is not told
-  // All that is set for it, the one in force first: of "retention.ms" also "log.retention.hours".
+  // What is set for it, the one in force first, as Kafka tells it: for a topic's "retention.ms"
+  // also the brokers' "log.retention.ms".
   std::vector<ConfigSynonym> synonyms;
   std::string documentation;
 };

@@ -36,7 +36,8 @@ struct TopicOptions {
   // Behaviour.
   int32_t partitions = 1;
   int32_t replication_factor = 1;
-  // The replicas of each partition, the preferred leader first, instead of the two numbers above.
+  // The replicas of each partition, the preferred leader first, instead of the two numbers above,
+  // which may only repeat what it says.
   std::vector<std::vector<int32_t>> assignment = {};
 
   // Settings. What is absent is not set for the topic: it has what its brokers have by default,
@@ -89,8 +90,12 @@ class Topic {
   // NOT_FOUND if it does not exist (any more).
   absl::StatusOr<TopicDescription> Describe() const;
 
-  // Raises the number of partitions to `total`. INVALID_ARGUMENT if that is no more than now.
-  absl::Status AddPartitions(int32_t total);
+  // Raises the number of partitions to `total`; returns when every live broker knows the new ones
+  // and their leaders. `assignment`: the replicas of each new one, the preferred leader first, as
+  // many as partition 0 has; empty: the cluster chooses. Records with keys go elsewhere from then
+  // on. INVALID_ARGUMENT if `total` is no more than now, and for a bad assignment.
+  absl::Status AddPartitions(int32_t total,
+                             const std::vector<std::vector<int32_t>>& assignment = {});
 
   // Returns when the new leader is known to every live broker. FAILED_PRECONDITION if the partition
   // has the preferred leader (for kUnclean: a leader) already; UNAVAILABLE if no replica qualifies.

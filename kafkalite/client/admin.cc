@@ -53,10 +53,10 @@ absl::StatusOr<Response> Admin::Ask(
   return response;
 }
 
-template <class Request, class Response, class Part>
+template <class Request, class Response>
 absl::Status Admin::AskController(
     void (transport::ClientService::*method)(Request, transport::Reply<Response>),
-    std::vector<Part> Response::*parts, const Request& request) {
+    const Request& request, const std::function<bool(const Response&)>& decided) {
   base::Executor& executor = *client_->runtime().executor;
   const base::Time deadline = executor.clock().Now() + client_->runtime().call_timeout;
   std::string_view last = "the cluster had no controller";
@@ -66,10 +66,7 @@ absl::Status Admin::AskController(
     if (metadata.controller != model::kNoBroker) {
       const absl::StatusOr<Response> response = Ask(metadata.controller, method, request, deadline);
       if (response.ok()) {
-        const Part& part = ((*response).*parts).front();
-        if (part.error != ErrorCode::kNotController) {
-          return model::ToStatus(part.error, part.message);
-        }
+        if (decided(*response)) return absl::OkStatus();
       } else if (absl::IsFailedPrecondition(response.status())) {
         return response.status();
       } else {
@@ -79,6 +76,20 @@ absl::Status Admin::AskController(
     KL_RETURN_IF_ERROR(Sleep(executor, kPause));
   }
   return TimedOut(last);
+}
+
+template <class Request, class Response, class Part>
+absl::Status Admin::AskController(
+    void (transport::ClientService::*method)(Request, transport::Reply<Response>),
+    std::vector<Part> Response::*parts, const Request& request) {
+  absl::Status status;
+  const std::function<bool(const Response&)> decided = [&](const Response& response) {
+    const Part& part = (response.*parts).front();
+    status = model::ToStatus(part.error, part.message);
+    return part.error != ErrorCode::kNotController;
+  };
+  KL_RETURN_IF_ERROR(AskController(method, request, decided));
+  return status;
 }
 
 absl::Status Admin::CreateTopic(protocol::CreateTopicsRequest::Topic topic) {
@@ -99,10 +110,30 @@ absl::Status Admin::CreatePartitions(protocol::CreatePartitionsRequest::Topic to
                        protocol::CreatePartitionsRequest{.topics = {std::move(topic)}});
 }
 
-absl::Status Admin::ElectLeader(const model::TopicPartition& tp, protocol::ElectionType type) {
-  return AskController(&transport::ClientService::ElectLeaders,
-                       &protocol::ElectLeadersResponse::partitions,
-                       protocol::ElectLeadersRequest{.type = type, .partitions = {tp}});
+absl::StatusOr<Admin::Elections> Admin::ElectLeaders(protocol::ElectLeadersRequest request) {
+  Elections elections;
+  using Response = protocol::ElectLeadersResponse;
+  const std::function<bool(const Response&)> decided = [&](const Response& response) {
+    if (response.error == ErrorCode::kNotController) return false;
+    // A controller that is deposed meanwhile has decided some.
+    std::vector<model::TopicPartition> open;
+    for (const auto& [tp, error, message] : response.partitions) {
+      if (error == ErrorCode::kNotController) {
+        open.push_back(tp);
+      } else {
+        elections[tp] = model::ToStatus(error, message);
+      }
+    }
+    request.partitions = std::move(open);
+    return request.partitions->empty();
+  };
+  const absl::Status asked =
+      AskController(&transport::ClientService::ElectLeaders, request, decided);
+  if (!asked.ok() && (elections.empty() || !absl::IsDeadlineExceeded(asked))) return asked;
+  if (!asked.ok()) {
+    for (const model::TopicPartition& tp : *request.partitions) elections[tp] = asked;
+  }
+  return elections;
 }
 
 // --- Settings -----------------------------------------------------------------------------------

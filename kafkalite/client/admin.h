@@ -7,6 +7,8 @@
 #define KAFKALITE_CLIENT_ADMIN_H_
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,7 +31,9 @@ class Admin {
   absl::Status CreateTopic(protocol::CreateTopicsRequest::Topic topic);
   absl::Status DeleteTopic(std::string topic);
   absl::Status CreatePartitions(protocol::CreatePartitionsRequest::Topic topic);
-  absl::Status ElectLeader(const model::TopicPartition& tp, protocol::ElectionType type);
+  // What became of each partition.
+  using Elections = std::map<model::TopicPartition, absl::Status>;
+  absl::StatusOr<Elections> ElectLeaders(protocol::ElectLeadersRequest request);
   // From any broker, or from the one that is named. UNAVAILABLE if that one does not run.
   absl::StatusOr<std::vector<model::ConfigEntry>> DescribeConfig(protocol::ConfigResource resource);
   absl::Status AlterConfig(protocol::AlterConfigsRequest::Resource resource, bool validate_only);
@@ -41,7 +45,14 @@ class Admin {
   absl::StatusOr<protocol::MetadataResponse> Metadata(protocol::MetadataRequest request);
 
  private:
-  // Sends the request to the controller until it, or time, has decided.
+  // Sends the request to the controller until `decided` takes an answer for one, or time is up.
+  // `decided` may change the request.
+  template <class Request, class Response>
+  absl::Status AskController(void (transport::ClientService::*method)(Request,
+                                                                      transport::Reply<Response>),
+                             const Request& request,
+                             const std::function<bool(const Response&)>& decided);
+  // The same for a request of one part.
   template <class Request, class Response, class Part>
   absl::Status AskController(void (transport::ClientService::*method)(Request,
                                                                       transport::Reply<Response>),

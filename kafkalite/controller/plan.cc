@@ -173,6 +173,13 @@ std::optional<StateWrite> ElectTorn(const Case& c, model::ControllerEpoch contro
 }
 
 std::optional<StateWrite> ElectUnclean(const Case& c, model::ControllerEpoch controller_epoch) {
+  // One that was in sync until a crash took some of its end has more than one that was not.
+  for (const BrokerId replica : c.partition().replicas) {
+    const Standing standing = c.InIsr(replica) ? c.StandingOf(replica) : Standing::kDead;
+    if (standing == Standing::kGood || standing == Standing::kTorn) {
+      return LeadAlone(c, replica, controller_epoch);
+    }
+  }
   for (const BrokerId replica : c.partition().replicas) {
     if (!c.Lives(replica) || c.StandingOf(replica) == Standing::kUnknown) continue;
     return LeadAlone(c, replica, controller_epoch);
@@ -236,7 +243,9 @@ std::vector<StateWrite> Plan(const ClusterView& view, model::ControllerEpoch con
 ElectionPlan PlanElection(const ClusterView& view, const TopicPartition& tp,
                           protocol::ElectionType type, model::ControllerEpoch controller_epoch) {
   const auto topic = view.topics.find(tp.topic);
-  if (topic == view.topics.end()) return {ErrorCode::kUnknownTopicOrPartition, {}};
+  if (topic == view.topics.end() || view.deletions.contains(tp.topic)) {
+    return {ErrorCode::kUnknownTopicOrPartition, {}};
+  }
   const auto partition = topic->second.partitions.find(tp.partition);
   if (partition == topic->second.partitions.end() || !partition->second.state) {
     return {ErrorCode::kUnknownTopicOrPartition, {}};

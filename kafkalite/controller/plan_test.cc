@@ -549,6 +549,15 @@ TEST_F(PlanTest, AnUncleanElectionOnRequestTakesTheFirstLivingReplica) {
   EXPECT_EQ(ElectOutcome(kUnclean), "ELIGIBLE_LEADERS_NOT_AVAILABLE");
 }
 
+TEST_F(PlanTest, AnUncleanElectionPrefersOneThatLostOnlyItsEnd) {
+  SetState(-1, {1, 3});
+  Die(1);
+  ComeBackTorn(3);
+  EXPECT_EQ(ElectOutcome(kUnclean), "3 of 3");
+  ComeBackWithAnotherLog(3);
+  EXPECT_EQ(ElectOutcome(kUnclean), "2 of 2");
+}
+
 TEST_F(PlanTest, ElectionsOfWhatIsNotThere) {
   for (const auto type : {kPreferred, kUnclean}) {
     EXPECT_EQ(PlanElection(view_, {"none", PartitionId(0)}, type, ControllerEpoch(3)).error,
@@ -556,6 +565,10 @@ TEST_F(PlanTest, ElectionsOfWhatIsNotThere) {
     EXPECT_EQ(PlanElection(view_, {"t", PartitionId(9)}, type, ControllerEpoch(3)).error,
               ErrorCode::kUnknownTopicOrPartition);
   }
+  SetState(2, {1, 2});
+  view_.deletions["t"] = 1;
+  EXPECT_EQ(Elect(kPreferred).error, ErrorCode::kUnknownTopicOrPartition) << "as good as gone";
+  view_.deletions.clear();
   partition().state.reset();
   EXPECT_EQ(Elect(kPreferred).error, ErrorCode::kUnknownTopicOrPartition);
 }

@@ -113,6 +113,7 @@ class Term : public std::enable_shared_from_this<Term> {
   void DeleteTopic(const std::string& topic, base::Duration timeout, ResultCallback callback);
   void AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic, base::Duration timeout,
                      ResultCallback callback);
+  std::vector<model::TopicPartition> AllThatNeed(protocol::ElectionType type) const;
   void Elect(const model::TopicPartition& tp, protocol::ElectionType type, base::Duration timeout,
              ResultCallback callback);
   // What is set, as it is to be, from what it is.

@@ -2,6 +2,7 @@
 // as Kafka 2.0's tools do, and taken from there.
 
 #include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "kafkalite/base/status_macros.h"
@@ -29,11 +30,13 @@ bool IsBrokerNumber(const std::string& name) {
   return error == std::errc() && end == name.data() + name.size() && number >= 0;
 }
 
+bool IsUnknownName(std::string_view message) { return message.starts_with("Unknown "); }
+
 // As Kafka says which resource a bad value was meant for; keys that it does not know it names
 // without.
 std::string Refusal(const ConfigResource& resource, const absl::Status& status) {
   const std::string message(status.message());
-  if (message.starts_with("Unknown ")) return message;
+  if (IsUnknownName(message)) return message;
   return Cat("Invalid config value for resource ConfigResource(type=",
              IsTopic(resource) ? "TOPIC" : "BROKER", ", name='", resource.name, "'): ", message);
 }
@@ -116,8 +119,14 @@ void Term::AlterConfig(const Alteration& alteration, ResultCallback callback) {
                     std::string(node.status().message()));
   }
   const auto config = alteration.edit(node->config);
-  const absl::Status valid = config.ok() ? Validate(resource, *config) : config.status();
-  if (!valid.ok()) return callback(ErrorCode::kInvalidConfig, Refusal(resource, valid));
+  if (!config.ok()) {
+    const std::string message(config.status().message());
+    return callback(IsUnknownName(message) ? ErrorCode::kInvalidConfig : ErrorCode::kInvalidRequest,
+                    message);
+  }
+  if (const absl::Status valid = Validate(resource, *config); !valid.ok()) {
+    return callback(ErrorCode::kInvalidConfig, Refusal(resource, valid));
+  }
   if (alteration.validate_only) return callback(ErrorCode::kNone, "");
 
   const std::string data = coordination::ConfigNode{*config}.Format();

@@ -21,29 +21,58 @@ namespace paths = coordination::paths;
 
 namespace {
 
-absl::Status ValidateReplicas(const std::vector<BrokerId>& replicas, PartitionId partition,
-                              const std::vector<BrokerId>& live, size_t size) {
+std::string Join(const std::vector<int32_t>& numbers) {
+  std::string text;
+  for (const int32_t number : numbers) text += Cat(text.empty() ? "" : ", ", number);
+  return text;
+}
+
+std::vector<int32_t> Numbers(const std::vector<BrokerId>& brokers) {
+  std::vector<int32_t> numbers;
+  for (const BrokerId broker : brokers) numbers.push_back(broker.value());
+  return numbers;
+}
+
+absl::Status CheckReplicas(PartitionId partition, const std::vector<BrokerId>& replicas) {
   if (replicas.empty()) {
     return absl::InvalidArgumentError(
-        Cat("Partition ", partition.value(), " has no replica in the assignment."));
+        Cat("Cannot have replication factor of 0 for partition id ", partition.value(), "."));
   }
-  if (replicas.size() != size) {
-    return absl::InvalidArgumentError(Cat("Partition ", partition.value(), " has ", replicas.size(),
-                                          " replicas in the assignment, where the others have ",
-                                          size, "."));
-  }
-  std::set<BrokerId> seen;
-  for (const BrokerId replica : replicas) {
-    if (!seen.insert(replica).second) {
-      return absl::InvalidArgumentError(
-          Cat("Partition ", partition.value(), " names broker ", replica.value(), " twice."));
-    }
-    if (std::find(live.begin(), live.end(), replica) == live.end()) {
-      return absl::InvalidArgumentError(Cat("Partition ", partition.value(), " names broker ",
-                                            replica.value(), ", which is not available."));
-    }
+  if (std::set(replicas.begin(), replicas.end()).size() != replicas.size()) {
+    return absl::InvalidArgumentError(
+        Cat("Duplicate brokers not allowed in replica assignment: ", Join(Numbers(replicas)),
+            " for partition id ", partition.value(), "."));
   }
   return absl::OkStatus();
+}
+
+// In the words of Kafka's AdminManager and AdminZkClient. `factor`: of partition 0.
+absl::Status ValidateAssignment(const protocol::Assignment& assignment, size_t factor,
+                                const std::vector<BrokerId>& live) {
+  std::set<BrokerId> unknown;
+  std::vector<int32_t> partitions;
+  std::vector<int32_t> factors;
+  for (const auto& [partition, replicas] : assignment) {
+    for (const BrokerId replica : replicas) {
+      if (std::find(live.begin(), live.end(), replica) == live.end()) unknown.insert(replica);
+    }
+    if (replicas.size() == factor) continue;
+    partitions.push_back(partition.value());
+    factors.push_back(static_cast<int32_t>(replicas.size()));
+  }
+  if (!unknown.empty()) {
+    return absl::InvalidArgumentError(Cat("Unknown broker(s) in replica assignment: ",
+                                          Join(Numbers({unknown.begin(), unknown.end()})), "."));
+  }
+  for (const auto& [partition, replicas] : assignment) {
+    const absl::Status valid = CheckReplicas(partition, replicas);
+    if (!valid.ok()) return valid;
+  }
+  if (partitions.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Cat("Inconsistent replication factor between partitions, partition 0 has ", factor,
+          " while partitions [", Join(partitions), "] have replication factors [", Join(factors),
+          "], respectively."));
 }
 
 }  // namespace
@@ -153,10 +182,10 @@ absl::StatusOr<coordination::TopicAssignment> Term::AssignmentFor(
                                             ": partitions are numbered from 0 without gaps."));
     }
     ++expected;
-    const absl::Status valid = ValidateReplicas(replicas, partition, LiveBrokers(),
-                                                topic.assignment.begin()->second.size());
-    if (!valid.ok()) return valid;
   }
+  const size_t factor = topic.assignment.begin()->second.size();
+  const absl::Status valid = ValidateAssignment(topic.assignment, factor, LiveBrokers());
+  if (!valid.ok()) return valid;
   assignment.replicas = topic.assignment;
   return assignment;
 }
@@ -315,8 +344,15 @@ void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
   }
   const std::vector<BrokerId> live = LiveBrokers();
   const std::vector<BrokerId>& first = view.partitions.begin()->second.replicas;
-  auto added = topic.assignment;
-  if (added.empty()) {
+  protocol::Assignment added;
+  const auto add = [&](const std::vector<std::vector<BrokerId>>& assignment) {
+    for (const auto& replicas : assignment) {
+      added[PartitionId(existing + static_cast<int32_t>(added.size()))] = replicas;
+    }
+  };
+  if (!topic.assignment.empty()) {
+    add(topic.assignment);
+  } else {
     const auto place = std::find(live.begin(), live.end(), first.front());
     auto chosen = AssignReplicas(
         live, {.partitions = topic.total - existing,
@@ -326,24 +362,20 @@ void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
     if (!chosen.ok()) {
       return callback(ErrorCode::kInvalidReplicationFactor, std::string(chosen.status().message()));
     }
-    added = *std::move(chosen);
+    add(*chosen);
+  }
+  const absl::Status valid = ValidateAssignment(added, first.size(), live);
+  if (!valid.ok()) {
+    return callback(ErrorCode::kInvalidReplicaAssignment, std::string(valid.message()));
   }
   if (added.size() != static_cast<size_t>(topic.total - existing)) {
     return callback(ErrorCode::kInvalidReplicaAssignment,
-                    Cat("The assignment is of ", added.size(), " partitions; ",
-                        topic.total - existing, " are to be added."));
+                    Cat("Increasing the number of partitions by ", topic.total - existing, " but ",
+                        added.size(), " assignments provided."));
   }
-  coordination::TopicAssignment assignment;
+  coordination::TopicAssignment assignment{added};
   for (const auto& [number, partition] : view.partitions) {
     assignment.replicas[number] = partition.replicas;
-  }
-  for (size_t i = 0; i < added.size(); ++i) {
-    const PartitionId number(existing + static_cast<int32_t>(i));
-    const absl::Status valid = ValidateReplicas(added[i], number, live, first.size());
-    if (!valid.ok()) {
-      return callback(ErrorCode::kInvalidReplicaAssignment, std::string(valid.message()));
-    }
-    assignment.replicas[number] = added[i];
   }
   const auto total = static_cast<size_t>(topic.total);
   CommitAndWait(
@@ -363,16 +395,31 @@ void Term::AddPartitions(const protocol::CreatePartitionsRequest::Topic& topic,
 
 // --- Elections ----------------------------------------------------------------------------------
 
+std::vector<model::TopicPartition> Term::AllThatNeed(protocol::ElectionType type) const {
+  std::vector<model::TopicPartition> needy;
+  for (const auto& [name, topic] : view_.topics) {
+    if (view_.deletions.contains(name)) continue;
+    for (const auto& [number, partition] : topic.partitions) {
+      const model::TopicPartition tp{name, number};
+      const ErrorCode error = PlanElection(view_, tp, type, options_.epoch).error;
+      if (error != ErrorCode::kElectionNotNeeded) needy.push_back(tp);
+    }
+  }
+  return needy;
+}
+
 void Term::ElectLeaders(protocol::ElectLeadersRequest request,
                         transport::Reply<protocol::ElectLeadersResponse> reply) {
   InStrand([request = std::move(request), reply = std::move(reply)](Term& self) mutable {
     using Part = protocol::ElectLeadersResponse::Partition;
+    const auto partitions =
+        request.partitions ? *request.partitions : self.AllThatNeed(request.type);
     std::vector<Part> parts;
-    for (const model::TopicPartition& tp : request.partitions) parts.push_back({.tp = tp});
+    for (const model::TopicPartition& tp : partitions) parts.push_back({.tp = tp});
     auto collector = std::make_shared<Collector<protocol::ElectLeadersResponse, Part>>(
         std::move(parts), &protocol::ElectLeadersResponse::partitions, std::move(reply));
-    for (size_t i = 0; i < request.partitions.size(); ++i) {
-      self.Elect(request.partitions[i], request.type, request.timeout,
+    for (size_t i = 0; i < partitions.size(); ++i) {
+      self.Elect(partitions[i], request.type, request.timeout,
                  [collector, i](ErrorCode error, std::string message) {
                    collector->Set(i, error, std::move(message));
                  });

@@ -254,8 +254,10 @@ TEST_P(TermTest, Rule12_ADeposedControllerElectsNobodyForClients) {
   ASSERT_EQ(LeaderOf("t"), 2);
   const int32_t before = tree_.VersionOf(StatePath("t"));
   ElectAnotherController();
-  const auto elected = Ask(&Term::ElectLeaders,
-                           protocol::ElectLeadersRequest{.partitions = {{"t", PartitionId(0)}}});
+  const auto elected =
+      Ask(&Term::ElectLeaders,
+          protocol::ElectLeadersRequest{
+              .partitions = std::vector{model::TopicPartition{"t", PartitionId(0)}}});
   EXPECT_EQ(ErrorOf(elected.partitions), ErrorCode::kNotController);
   EXPECT_EQ(tree_.VersionOf(StatePath("t")), before);
 }

@@ -430,6 +430,24 @@ std::vector<ConfigSynonym> Synonyms(const std::vector<Found>& all) {
   return synonyms;
 }
 
+// As Kafka tells them: the topic's own as it is in force, then the broker's, but none that is
+// stronger than all of the first name ("log.retention.ms"): what only "log.retention.hours" says
+// is left out.
+std::vector<ConfigSynonym> TopicSynonyms(const TopicSetting& setting, const ConfigEntry& entry,
+                                         const std::vector<Found>& all) {
+  std::vector<ConfigSynonym> synonyms;
+  auto brokers = all.begin();
+  if (brokers != all.end() && brokers->synonym.source == ConfigSource::kTopic) {
+    synonyms.push_back({entry.name, *entry.value, ConfigSource::kTopic});
+    ++brokers;
+  }
+  brokers = std::find_if(brokers, all.end(), [&](const Found& found) {
+    return found.synonym.name == setting.synonyms.front().key;
+  });
+  for (; brokers != all.end(); ++brokers) synonyms.push_back(brokers->synonym);
+  return synonyms;
+}
+
 // As Kafka prints a set of names.
 std::string SetOf(const std::vector<std::string>& names) {
   return Cat("Set(", absl::StrJoin(names, ", "), ")");
@@ -537,7 +555,7 @@ std::vector<ConfigEntry> DescribeTopic(const ConfigMap& overrides, const BrokerD
       const bool number = setting.type == ConfigType::kInt || setting.type == ConfigType::kLong;
       entry.value = number ? std::to_string(first.value.number) : first.value.text;
     }
-    entry.synonyms = Synonyms(all);
+    entry.synonyms = TopicSynonyms(setting, entry, all);
   }
   return entries;
 }
@@ -615,7 +633,7 @@ absl::StatusOr<ConfigMap> ApplyChanges(ConfigMap config, std::span<const ConfigC
   for (const ConfigChange& change : changes) {
     if (!seen.insert(change.key).second) {
       return absl::InvalidArgumentError(
-          base::ToAbsl(Cat("Error due to duplicate config keys: ", change.key)));
+          base::ToAbsl(Cat("Error due to duplicate config keys : ", change.key)));
     }
     const TopicSetting* const setting =
         is_topic ? FindTopicSetting(change.key) : FindBrokerSetting(change.key).topic;

@@ -165,7 +165,9 @@ struct ConfigEntry {
   bool read_only = false;
   bool sensitive = false;
   ConfigType type = ConfigType::kString;
-  // All that is set for it, the one in force first.
+  // What is set for it, the one in force first, as Kafka tells it: of a topic's "retention.ms"
+  // those from "log.retention.ms" on, so that one in force as "log.retention.hours" alone has none.
+  // (Its source is told all the same, where Kafka says DEFAULT_CONFIG.)
   std::vector<ConfigSynonym> synonyms;
   std::string documentation;
 };

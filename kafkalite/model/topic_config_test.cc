@@ -214,13 +214,32 @@ TEST(DescribeTest, ATopicsSettingNamesEverySource) {
   EXPECT_FALSE(own.is_default());
   EXPECT_FALSE(own.read_only);
   EXPECT_EQ(SynonymsOf(own),
-            "DYNAMIC_TOPIC_CONFIG:retention.ms=01 DYNAMIC_BROKER_CONFIG:log.retention.ms=2 "
+            "DYNAMIC_TOPIC_CONFIG:retention.ms=1 DYNAMIC_BROKER_CONFIG:log.retention.ms=2 "
             "DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=3 "
             "STATIC_BROKER_CONFIG:log.retention.minutes=4 DEFAULT_CONFIG:log.retention.hours=168");
   const ConfigEntry fallen =
       EntryOf(DescribeTopic({}, {{}, {}, defaults.static_broker}), "retention.ms");
   EXPECT_EQ(fallen.value, "240000");
   EXPECT_EQ(fallen.source, ConfigSource::kStaticBroker);
+}
+
+// As `kafka-configs --describe --all` prints them: "retention.ms=604800000 synonyms={}".
+TEST(DescribeTest, ATopicsSynonymsBeginWithTheFirstOfTheBrokersNames) {
+  const auto synonyms = [](const std::string& key, const ConfigMap& own,
+                           const BrokerDefaults& defaults) {
+    return SynonymsOf(EntryOf(DescribeTopic(own, defaults), key));
+  };
+  EXPECT_EQ(synonyms("retention.ms", {}, {}), "");
+  EXPECT_EQ(synonyms("retention.ms", {{"retention.ms", "5"}}, {}),
+            "DYNAMIC_TOPIC_CONFIG:retention.ms=5");
+  EXPECT_EQ(synonyms("retention.ms", {},
+                     {.dynamic_broker = {},
+                      .dynamic_default = {},
+                      .static_broker = {{"log.retention.hours", "1"}}}),
+            "");
+  EXPECT_EQ(synonyms("segment.bytes", {{"segment.bytes", "+99"}}, {}),
+            "DYNAMIC_TOPIC_CONFIG:segment.bytes=99 DEFAULT_CONFIG:log.segment.bytes=1073741824");
+  EXPECT_EQ(synonyms("leader.replication.throttled.replicas", {}, {}), "");
 }
 
 TEST(DescribeTest, ABrokersSettingHasItsOwnUnitAndSaysWhetherItIsFixed) {
@@ -282,7 +301,7 @@ TEST(ApplyChangesTest, RefusesInKafkasWords) {
   EXPECT_EQ(refusal({{"retention.ms", AlterOperation::kSubtract, "1"}}, true),
             "Config value subtract is not allowed for config key: retention.ms");
   EXPECT_EQ(refusal({{.key = "flush.ms", .value = "1"}, {.key = "flush.ms", .value = "2"}}, true),
-            "Error due to duplicate config keys: flush.ms");
+            "Error due to duplicate config keys : flush.ms");
   EXPECT_EQ(refusal({{"foo", AlterOperation::kDelete, ""}}, true),
             "Unknown topic config name: foo");
   EXPECT_EQ(refusal({{.key = "flush.ms", .value = "1"}}, false),

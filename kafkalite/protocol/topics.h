@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,9 +64,11 @@ struct CreatePartitionsResponse {
 
 enum class ElectionType { kPreferred, kUnclean };
 
+// KIP-183, KIP-460.
 struct ElectLeadersRequest {
   ElectionType type = ElectionType::kPreferred;
-  std::vector<model::TopicPartition> partitions;
+  // Absent: all of the cluster; those that need no election are not in the answer then.
+  std::optional<std::vector<model::TopicPartition>> partitions;
   std::chrono::milliseconds timeout{30000};
 };
 struct ElectLeadersResponse {
@@ -74,6 +77,7 @@ struct ElectLeadersResponse {
     model::ErrorCode error = model::ErrorCode::kNone;
     std::string message;
   };
+  model::ErrorCode error = model::ErrorCode::kNone;  // of the request as a whole
   std::vector<Partition> partitions;
 };
 

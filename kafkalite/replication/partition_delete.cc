@@ -26,11 +26,18 @@ void Partition::DoDeleteRecords(Offset before, base::Duration timeout, DeleteCal
   }
   const Offset high_watermark = core_.high_watermark();
   if (before == protocol::kHighWatermark) before = high_watermark;
-  if (before < Offset(0) || before > high_watermark) {
-    return callback(
-        {.error = ErrorCode::kOffsetOutOfRange,
-         .message = base::Cat("offset ", before.value(), " is not one up to the high watermark, ",
-                              high_watermark.value())});
+  const auto name = [this] { return base::Cat(tp_.topic, "-", tp_.partition.value()); };
+  if (before < Offset(0)) {
+    return callback({.error = ErrorCode::kOffsetOutOfRange,
+                     .message = base::Cat("The offset ", before.value(), " for partition ", name(),
+                                          " is not valid")});
+  }
+  if (before > high_watermark) {
+    return callback({.error = ErrorCode::kOffsetOutOfRange,
+                     .message = base::Cat("Cannot increment the log start offset to ",
+                                          before.value(), " of partition ", name(),
+                                          " since it is larger than the high watermark ",
+                                          high_watermark.value())});
   }
   if (const absl::Status dropped = log_->TruncatePrefix(before); !dropped.ok()) {
     return callback({.error = ErrorCode::kStorageError, .message = std::string(dropped.message())});

@@ -49,11 +49,7 @@ void HandleElectLeaders(controller::Controller& controller, protocol::ElectLeade
   if (const auto term = controller.term()) {
     return term->ElectLeaders(std::move(request), std::move(reply));
   }
-  protocol::ElectLeadersResponse response;
-  for (const auto& tp : request.partitions) {
-    response.partitions.push_back({.tp = tp, .error = ErrorCode::kNotController});
-  }
-  reply(std::move(response));
+  reply(protocol::ElectLeadersResponse{.error = ErrorCode::kNotController, .partitions = {}});
 }
 
 }  // namespace kafkalite::server
