@@ -79,11 +79,11 @@ TEST_P(DataDir, AClusterStartedAgainHasItsTopicsItsRecordsItsEpochsAndItsId) {
 }
 
 TEST_P(DataDir, AfterAStopInOrderOnlyTheEndsOfLogsAreRead) {
-  constexpr size_t kEnd = 8192;  // an index entry is not further away
+  constexpr size_t kEnd = 80 << 10;
   Start(InFiles());
   {
     const auto producer = MakeProducer(Acks::kAll);
-    for (int i = 0; i < 50; ++i) MustSend(*producer, std::string(2000, 'x'));
+    for (int i = 0; i < 50; ++i) MustSend(*producer, std::string(20000, 'x'));
   }
   StopCluster();
   std::atomic<size_t> read = 0;
@@ -99,7 +99,7 @@ TEST_P(DataDir, AfterAStopInOrderOnlyTheEndsOfLogsAreRead) {
     EXPECT_TRUE(cluster_->broker(id).repairs()->empty()) << cluster_->broker(id).repairs()->front();
   }
   EXPECT_EQ(Consume().size(), 50u);
-  EXPECT_GT(read, 50 * 2000);
+  EXPECT_GT(read, 50 * 20000);
   fs_->SetFault({});
 }
 

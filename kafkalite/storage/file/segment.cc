@@ -24,6 +24,8 @@ namespace {
 
 // Positions and relative offsets are 31 bits.
 constexpr int64_t kMaxRelative = std::numeric_limits<int32_t>::max();
+// How much of a log's end a start in order reads to find out whether its time index is whole.
+constexpr int64_t kCheckedBytes = 64 << 10;
 
 std::string PathOf(const SegmentOptions& options, format::LogFileKind kind) {
   return base::Cat(options.folder, "/", format::ToString({options.base_offset, kind}));
@@ -130,7 +132,8 @@ absl::StatusOr<bool> Segment::IsTrue(const TimeIndexEntry& entry) const {
 }
 
 // Learns next_offset_ and max_timestamp_ from the indexes' last entries and the log behind them:
-// behind both, or an index that lacks its end would hide the youngest record.
+// behind both, or a time index that lacks its end would hide the youngest record. But not far
+// behind: where the clock stood still, or a record was far ahead of it, the entry is an old one.
 absl::Status Segment::LearnTail() {
   const auto& last = offsets_.last();
   indexed_position_ = last.has_value() ? last->position : 0;
@@ -142,7 +145,7 @@ absl::Status Segment::LearnTail() {
     max_timestamp_offset_ = options_.base_offset + times_.last()->relative_offset;
     next_offset_ = OffsetLimit();  // until it is known
     KL_ASSIGN_OR_RETURN(const int64_t timed, PositionOf(max_timestamp_offset_));
-    position = std::min(position, timed);
+    if (position - timed <= kCheckedBytes) position = std::min(position, timed);
   }
   next_offset_ = batches_end_ = options_.base_offset;
   BatchScanner scanner = ScanTo(OffsetLimit(), position, kSearchWindowBytes);
