@@ -9,8 +9,8 @@
 //   data/recovery-point-offset-checkpoint   what was durable of each log
 //   data/log-start-offset-checkpoint        where each log starts, unless that is 0
 //   data/replication-offset-checkpoint      each log's high watermark
-//   data/boot-id                            ours: the start of the machine in which it was last
-//   opened data/orders-0/                          a log
+//   data/boot-id                            ours: the machine's start when it was last opened
+//   data/orders-0/                          a log
 //
 // Thread safety: any thread. Lifetime: shared by the logs in it; Stop() ends it for good.
 // Errors: see Open; afterwards, those of the file system.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kafkalite/files/memory_file_system.h"
@@ -149,6 +150,33 @@ TEST_F(SegmentedLogTest, WhatCompactionLeftOutIsNoDamage) {
   EXPECT_THAT(Read(0), ElementsAre(0, 2, 3));
   Open({.clean = true});
   EXPECT_THAT(Read(0), ElementsAre(0, 2, 3));
+}
+
+// docs/internals/storage.md has these bytes.
+TEST_F(SegmentedLogTest, GoldenBytes) {
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(368)).ok());
+  config_.index_interval_bytes = 60;
+  for (int64_t i = 0; i < 2; ++i) {
+    const format::Batch batch = MakeBatch({.offset = 368 + i,
+                                           .timestamps = {1700000000000 + 1000 * i},
+                                           .epoch = 3,
+                                           .value_bytes = 1});
+    ASSERT_TRUE(log_->Append({&batch, 1}, config_).ok());
+  }
+  ASSERT_TRUE(log_->Seal().ok());
+  const auto hex = [this](const std::string& suffix) {
+    const std::string bytes = *files::ReadFile(fs_, PathOf(368, suffix));
+    return std::string(absl::BytesToHexString(bytes));
+  };
+  EXPECT_EQ(hex(".log"),
+            "0000000000000170000000390000000302d8d0f56d"
+            "0000000000000000018bcfe568000000018bcfe56800ffffffffffff"
+            "ffffffffffffffff000000010e00000001026500"
+            "0000000000000171000000390000000302dc2f1dc9"
+            "0000000000000000018bcfe56be80000018bcfe56be8ffffffffffff"
+            "ffffffffffffffff000000010e00000001026600");
+  EXPECT_EQ(hex(".index"), "0000000100000045");
+  EXPECT_EQ(hex(".timeindex"), "0000018bcfe56be800000001");
 }
 
 TEST_F(SegmentedLogTest, SegmentsBeforeTheStartThatACrashBroughtBackAreDeleted) {
