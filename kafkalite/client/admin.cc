@@ -215,30 +215,32 @@ absl::StatusOr<model::Offset> Admin::DeleteRecords(const model::TopicPartition& 
   KL_RETURN_IF_ERROR(client_->CheckOpen());
   base::Executor& executor = *client_->runtime().executor;
   const base::Time deadline = executor.clock().Now() + client_->runtime().call_timeout;
-  const protocol::DeleteRecordsRequest request{.partitions = {{tp, before}}};
-  std::string last = "the partition had no leader";
+  protocol::DeleteRecordsRequest request{.partitions = {{tp, before}}};
+  std::string_view silence = "the partition had no leader";
+  std::string said;
   while (executor.clock().Now() < deadline) {
     KL_ASSIGN_OR_RETURN(const model::BrokerId leader, LeaderOf(tp));
     if (leader != model::kNoBroker) {
+      // The leader gives up first, and says whom it waited for.
+      const base::Duration left = std::min(deadline - executor.clock().Now(), kPatience);
+      request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(left * 9 / 10);
       const auto response =
           Ask(leader, &transport::ClientService::DeleteRecords, request, deadline);
       if (response.ok()) {
         const auto& part = response->partitions.front();
         if (part.error == ErrorCode::kNone) return part.low_watermark;
         const absl::Status error = model::ToStatus(part.error, part.message);
-        if (!model::IsRetriable(part.error) || part.error == ErrorCode::kRequestTimedOut) {
-          return error;
-        }
-        last = std::string(error.message());
+        if (!model::IsRetriable(part.error)) return error;
+        said = std::string(error.message());
       } else if (absl::IsFailedPrecondition(response.status())) {
         return response.status();
       } else {
-        last = "the leader did not answer";
+        silence = "the leader did not answer";
       }
     }
     KL_RETURN_IF_ERROR(Sleep(executor, kPause));
   }
-  return TimedOut(last);
+  return TimedOut(said.empty() ? silence : std::string_view(said));
 }
 
 }  // namespace kafkalite::client

@@ -99,6 +99,8 @@ void Partition::Configure(model::TopicConfig config, std::shared_ptr<void> until
 
 void Partition::DoConfigure(model::TopicConfig config) {
   config_ = config;
+  // As in Kafka: no segment is closed earlier than at once.
+  config_.segment_jitter_ms = std::min(config_.segment_jitter_ms, config_.segment_ms);
   core_.SetMinInsyncReplicas(config_.min_insync_replicas);
   log_->Configure(config_);
 }

@@ -224,6 +224,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void CompleteDeletions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void EndDeletions(model::ErrorCode error, base::Time before)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  std::string WhyNotDeleted(model::Offset before) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   // Leader: followers.
   void DoFetchReplica(transport::ReplicaFetchRequest& request,

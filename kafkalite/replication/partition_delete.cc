@@ -62,11 +62,20 @@ void Partition::CompleteDeletions() {
   }
 }
 
+std::string Partition::WhyNotDeleted(Offset before) const {
+  std::string text = base::Cat("the records of ", tp_.topic, "-", tp_.partition.value(), " before ",
+                               before.value(), " are gone at the leader, not yet at");
+  for (const model::BrokerId replica : core_.StartingBefore(before)) {
+    text += base::Cat(" ", replica.value());
+  }
+  return text;
+}
+
 void Partition::EndDeletions(ErrorCode error, base::Time before) {
   auto waiting = std::exchange(waiting_deletions_, {});
   for (WaitingDeletion& deletion : waiting) {
     if (deletion.deadline <= before) {
-      deletion.callback({.error = error});
+      deletion.callback({.error = error, .message = WhyNotDeleted(deletion.before)});
     } else {
       waiting_deletions_.push_back(std::move(deletion));
     }

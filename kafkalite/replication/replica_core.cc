@@ -131,6 +131,14 @@ Offset ReplicaCore::low_watermark() const {
   return lowest;
 }
 
+std::vector<BrokerId> ReplicaCore::StartingBefore(Offset offset) const {
+  std::vector<BrokerId> replicas;
+  for (const auto& [broker, progress] : followers_) {
+    if (InMaximalIsr(broker) && progress.start < offset) replicas.push_back(broker);
+  }
+  return replicas;
+}
+
 ReplicaCore::FetchVerdict ReplicaCore::OnFollowerFetch(const transport::ReplicaFetchRequest& fetch,
                                                        base::Time now, Effects& effects) {
   if (role_ != Role::kLeader) return {.error = ErrorCode::kNotLeaderOrFollower};

@@ -89,6 +89,8 @@ class ReplicaCore {
   // Up to where every replica of the maximal ISR has dropped its records (KIP-107); -1 while one of
   // them has not said.
   model::Offset low_watermark() const;
+  // Which followers hold it down.
+  std::vector<model::BrokerId> StartingBefore(model::Offset offset) const;
 
   struct FetchVerdict {
     model::ErrorCode error = model::ErrorCode::kNone;
