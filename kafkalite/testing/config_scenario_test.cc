@@ -67,12 +67,12 @@ class Configs : public ScenarioTest {
     }
     return bytes;
   }
-  // Of every replica, once all have written all that was sent.
+  // Of every replica, once all have written what was sent: the leader has when it acknowledges.
   int64_t SettledLogBytes() {
-    EXPECT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-    Wait(milliseconds(100));
-    EXPECT_EQ(LogBytes(2), LogBytes(1));
-    EXPECT_EQ(LogBytes(3), LogBytes(1));
+    EXPECT_TRUE(Eventually([&] {
+      return LogBytes(2) == LogBytes(1) && LogBytes(3) == LogBytes(1);
+    })) << LogBytes(1)
+        << " " << LogBytes(2) << " " << LogBytes(3);
     return LogBytes(1);
   }
   bool AwaitLogStart(int64_t offset) {
@@ -473,7 +473,7 @@ TEST(CompressionTest, OfSomePartitionsDoesNotHoldTheOthersUp) {
     while (!ticket.done()) std::this_thread::yield();
     ++sent;
   }
-  EXPECT_GT(sent, 20);
+  EXPECT_GT(sent, 100);
   for (const Ticket& ticket : tickets) EXPECT_TRUE(ticket.Wait().ok()) << ticket.Wait().status();
 }
 
