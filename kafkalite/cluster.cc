@@ -129,7 +129,7 @@ absl::StatusOr<std::map<TopicPartition, absl::Status>> ElectLeaders(
     ClusterCore& core, Election election,
     std::optional<std::vector<model::TopicPartition>> partitions) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core.CheckOpen());
+  KL_RETURN_IF_ERROR(core.CheckCoordination());
   KL_ASSIGN_OR_RETURN(
       const auto elections,
       core.admin().ElectLeaders({.type = ToModel(election), .partitions = std::move(partitions)}));
@@ -162,7 +162,7 @@ absl::Status AlterConfig(ClusterCore& core, const protocol::ConfigResource& reso
                          const std::vector<ConfigChange>& changes,
                          const AlterConfigOptions& options) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core.CheckOpen());
+  KL_RETURN_IF_ERROR(core.CheckCoordination());
   return WithoutErrorName(core.admin().AlterConfig(
       protocol::IncrementalAlterConfigsRequest::Resource{resource, ToModel(changes)},
       options.validate_only));
@@ -206,7 +206,7 @@ void Cluster::Shutdown() {
 
 absl::StatusOr<Topic> Cluster::CreateTopic(std::string_view name, const TopicOptions& options) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_RETURN_IF_ERROR(core_->CheckCoordination());
   KL_RETURN_IF_ERROR(CheckAssignment(options));
   KL_ASSIGN_OR_RETURN(model::ConfigMap config, ConfigOf(options));
   protocol::CreateTopicsRequest::Topic request{.name = std::string(name),
@@ -238,7 +238,7 @@ absl::StatusOr<std::vector<std::string>> Cluster::ListTopics() {
 
 absl::Status Cluster::DeleteTopic(std::string_view name) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_RETURN_IF_ERROR(core_->CheckCoordination());
   return WithoutErrorName(core_->admin().DeleteTopic(std::string(name)));
 }
 
@@ -319,7 +319,7 @@ absl::StatusOr<TopicDescription> Topic::Describe() const {
 absl::Status Topic::AddPartitions(int32_t total,
                                   const std::vector<std::vector<int32_t>>& assignment) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_RETURN_IF_ERROR(core_->CheckCoordination());
   protocol::CreatePartitionsRequest::Topic request{.name = name_, .total = total, .assignment = {}};
   for (const auto& replicas : assignment) request.assignment.push_back(BrokerIds(replicas));
   return WithoutErrorName(core_->admin().CreatePartitions(std::move(request)));
@@ -327,7 +327,7 @@ absl::Status Topic::AddPartitions(int32_t total,
 
 absl::Status Topic::ElectLeader(int32_t partition, Election election) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_RETURN_IF_ERROR(core_->CheckCoordination());
   const model::TopicPartition tp{name_, model::PartitionId(partition)};
   KL_ASSIGN_OR_RETURN(
       const auto elections,
@@ -347,7 +347,7 @@ absl::Status Topic::AlterConfig(const std::vector<ConfigChange>& changes,
 absl::Status Topic::ReplaceConfig(const std::map<std::string, std::string>& config,
                                   const AlterConfigOptions& options) {
   client::PublicCall call;
-  KL_RETURN_IF_ERROR(core_->CheckOpen());
+  KL_RETURN_IF_ERROR(core_->CheckCoordination());
   return WithoutErrorName(core_->admin().AlterConfig(
       protocol::AlterConfigsRequest::Resource{{ResourceType::kTopic, name_}, config},
       options.validate_only));

@@ -134,6 +134,16 @@ absl::Status ClusterCore::CheckOpen() const {
   return absl::FailedPreconditionError("the cluster is shut down");
 }
 
+absl::Status ClusterCore::CheckCoordination() const {
+  KL_RETURN_IF_ERROR(CheckOpen());
+  const absl::Status status = coordination_->status();
+  if (status.ok()) return status;
+  return absl::Status(
+      status.code(), Cat("the cluster's coordination has failed, and topics stay as they are until "
+                         "the cluster is started again: ",
+                         status.message()));
+}
+
 absl::Status ClusterCore::MakeStorage(int32_t broker, Parts& parts) {
   if (options_.storage) {
     KL_ASSIGN_OR_RETURN(parts.storage, options_.storage(broker));

@@ -41,6 +41,8 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   absl::Status Start();
   void Stop();
   absl::Status CheckOpen() const;
+  // And that topics can be changed: not after the files of the coordination have failed.
+  absl::Status CheckCoordination() const;
   const std::string& cluster_id() const { return cluster_id_; }
 
   client::Admin& admin() { return *admin_; }

@@ -213,6 +213,30 @@ TEST_P(FailingDisk, AFollowerWhoseLogFailsLeavesTheIsr) {
   }
 }
 
+TEST_P(FailingDisk, WhereTheTreeFailsTopicsStayAsTheyAre) {
+  ClusterOptions options = InFiles();
+  options.call_timeout = milliseconds(300);
+  Start(options);
+  SendNumbers(0, 5);
+  fs_->SetFault([](const MemoryFileSystem::Operation& operation) {
+    const bool fails = operation.kind == Kind::kSync &&
+                       absl::EndsWith(operation.path, "coordination/tree.journal");
+    return MemoryFileSystem::Verdict{fails ? absl::DataLossError("EIO on " + operation.path)
+                                           : absl::OkStatus()};
+  });
+  EXPECT_FALSE(cluster_->CreateTopic("another", {}).ok());
+  const absl::Status refused = cluster_->CreateTopic("yet-another", {}).status();
+  EXPECT_TRUE(absl::StrContains(refused.message(), "coordination has failed")) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "tree.journal")) << refused;
+  SendNumbers(5, 10);
+  EXPECT_EQ(Consume(), Numbers(0, 10)) << "what needs no change goes on";
+  fs_->SetFault({});
+  ASSERT_NO_FATAL_FAILURE(StartAgain());
+  EXPECT_EQ(Consume(), Numbers(0, 10));
+  EXPECT_TRUE(cluster_->CreateTopic("another", {}).ok() ||
+              cluster_->FindTopic("another").ok());  // it was not known to fail
+}
+
 TEST_P(FailingDisk, WhereTheOnlyLogFailsNothingMoreIsAcknowledged) {
   Start(InFiles(), {.assignment = {{1}}, .config = {{"flush.messages", "1"}}});
   SendNumbers(0, 5);
