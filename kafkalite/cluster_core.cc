@@ -215,7 +215,7 @@ absl::Status ClusterCore::Await(const std::function<bool()>& reached, std::strin
   const base::Time deadline = executor_->clock().Now() + options_.call_timeout;
   base::Duration pause = std::chrono::microseconds(20);
   while (!reached()) {
-    KL_RETURN_IF_ERROR(CheckOpen());
+    KL_RETURN_IF_ERROR(CheckCoordination());
     if (executor_->clock().Now() > deadline) {
       return absl::DeadlineExceededError(
           Cat(what, " took more than ", options_.call_timeout.count(), " ms (call_timeout)"));
