@@ -224,9 +224,23 @@ class Quickstart {
     if (failed_) {
       return absl::Status(failure_.code(),
                           Cat(input_.Where(failed_line_), ": cannot send this line of ",
-                              input_.lines()[failed_line_].size(), " bytes: ", failure_.message()));
+                              input_.lines()[failed_line_].size(), " bytes: ", failure_.message(),
+                              WhatIsOffline()));
     }
     return status.ok() ? flushed : status;
+  }
+
+  // A line for each log that failed.
+  std::string WhatIsOffline() const {
+    std::string lines;
+    for (const int32_t id : cluster_->broker_ids()) {
+      const auto offline = cluster_->broker(id).offline();
+      if (!offline.ok()) continue;
+      for (const auto& [partition, why] : *offline) {
+        lines += Cat("\nbroker ", id, ", partition ", partition.partition, ": ", why.message());
+      }
+    }
+    return lines;
   }
 
   // Stops at the first line that failed.

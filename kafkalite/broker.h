@@ -12,6 +12,7 @@
 #define KAFKALITE_BROKER_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kafkalite/config.h"
+#include "kafkalite/topic_partition.h"
 
 namespace kafkalite {
 
@@ -69,6 +71,9 @@ class Broker {
 
   // What its last start found damaged in its files and cut off or did without, in words.
   absl::StatusOr<std::vector<std::string>> repairs() const;
+  // Its replicas whose logs cannot be used any more, and why: a disk that failed or is full. Others
+  // lead them until the broker is started again. Those of a broker that is down are not known.
+  absl::StatusOr<std::map<TopicPartition, absl::Status>> offline() const;
 
   // Reads what this broker's log holds, committed or not, without asking any other broker. Works
   // while the broker runs or is paused; NOT_FOUND if it has no such replica.

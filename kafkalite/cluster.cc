@@ -390,6 +390,10 @@ absl::StatusOr<BrokerState> Broker::state() const { return core_->state(id_); }
 
 absl::StatusOr<std::vector<std::string>> Broker::repairs() const { return core_->repairs(id_); }
 
+absl::StatusOr<std::map<TopicPartition, absl::Status>> Broker::offline() const {
+  return core_->offline(id_);
+}
+
 absl::StatusOr<bool> Broker::is_controller() const {
   KL_RETURN_IF_ERROR(core_->state(id_).status());
   const auto server = core_->server(id_);

@@ -293,6 +293,17 @@ absl::StatusOr<std::vector<std::string>> ClusterCore::repairs(int32_t broker) co
   return files == nullptr ? std::vector<std::string>() : files->repairs();
 }
 
+absl::StatusOr<std::map<TopicPartition, absl::Status>> ClusterCore::offline(int32_t broker) const {
+  KL_RETURN_IF_ERROR(state(broker).status());
+  std::map<TopicPartition, absl::Status> offline;
+  const auto server = this->server(broker);
+  if (server == nullptr) return offline;
+  for (const auto& [tp, reason] : server->replicas().OfflineReasons()) {
+    offline[{tp.topic, tp.partition.value()}] = reason;
+  }
+  return offline;
+}
+
 absl::StatusOr<int32_t> ClusterCore::controller() const {
   KL_RETURN_IF_ERROR(CheckOpen());
   for (const int32_t id : broker_ids()) {

@@ -58,6 +58,8 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   absl::StatusOr<int32_t> controller() const;
   // What the broker's start found damaged in its files, in words.
   absl::StatusOr<std::vector<std::string>> repairs(int32_t broker) const;
+  // Replicas without a log that works, and what is wrong with it.
+  absl::StatusOr<std::map<TopicPartition, absl::Status>> offline(int32_t broker) const;
 
   absl::Status Kill(int32_t broker);
   absl::Status Shutdown(int32_t broker);

@@ -113,7 +113,7 @@ void ReplicaManager::Open(const Host& host, transport::PartitionUpdate news,
     {
       base::MutexLock lock(mu_);
       if (!partition.ok()) {
-        offline_.insert(news.tp);
+        offline_[news.tp] = partition.status();
         return;
       }
       offline_.erase(news.tp);
@@ -142,7 +142,7 @@ void ReplicaManager::Delete(const std::vector<std::string>& topics,
         open.push_back(entry->second);
         entry = partitions_.erase(entry);
       }
-      std::erase_if(offline_, [&](const auto& tp) { return tp.topic == topic; });
+      std::erase_if(offline_, [&](const auto& entry) { return entry.first.topic == topic; });
       overrides_.erase(topic);
     }
     for (const auto& partition : open) {
@@ -174,6 +174,13 @@ std::map<model::TopicPartition, model::LogId> ReplicaManager::LogIds() const {
 
 std::set<model::TopicPartition> ReplicaManager::Offline() const {
   base::MutexLock lock(mu_);
+  std::set<model::TopicPartition> offline;
+  for (const auto& [tp, reason] : offline_) offline.insert(tp);
+  return offline;
+}
+
+std::map<model::TopicPartition, absl::Status> ReplicaManager::OfflineReasons() const {
+  base::MutexLock lock(mu_);
   return offline_;
 }
 
@@ -191,7 +198,10 @@ void ReplicaManager::CloseFailed(const std::shared_ptr<Partition>& partition,
                                  std::function<void()> went_offline) {
   {
     base::MutexLock lock(mu_);
-    if (!offline_.insert(partition->tp()).second) return;  // under way
+    // What it was, the storage says when it is asked to open it again.
+    if (!offline_.emplace(partition->tp(), absl::DataLossError("its log has failed")).second) {
+      return;  // under way
+    }
   }
   // It stays where it is until its log is closed: nobody opens it again before.
   partition->Close([this, partition, went_offline = std::move(went_offline)] {

@@ -42,6 +42,7 @@ class ReplicaManager {
   std::map<model::TopicPartition, model::LogId> LogIds() const;
   // What has no log that works, and has not been told to go since.
   std::set<model::TopicPartition> Offline() const;
+  std::map<model::TopicPartition, absl::Status> OfflineReasons() const;
   // Calls back for each partition that is closed because its log failed: it is among Offline().
   void Tick(const std::function<void()>& went_offline);
   // Closes every partition; none is opened afterwards. Lets go of `until_closed` when it is done.
@@ -75,7 +76,7 @@ class ReplicaManager {
   std::shared_ptr<InUse> in_use_ ABSL_GUARDED_BY(mu_) = std::make_shared<InUse>();
   std::map<model::TopicPartition, std::shared_ptr<replication::Partition>> partitions_
       ABSL_GUARDED_BY(mu_);
-  std::set<model::TopicPartition> offline_ ABSL_GUARDED_BY(mu_);
+  std::map<model::TopicPartition, absl::Status> offline_ ABSL_GUARDED_BY(mu_);  // and why
   model::TopicConfig topic_defaults_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, model::ConfigMap> overrides_ ABSL_GUARDED_BY(mu_);  // by topic
 };

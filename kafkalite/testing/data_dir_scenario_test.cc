@@ -185,6 +185,13 @@ TEST_P(FailingDisk, WhereTheLeadersLogFailsAnotherLeadsAndNothingIsLost) {
     EXPECT_NE(Describe().leader, 1) << State();
     EXPECT_EQ(Consume(), Numbers(0, 10));
     EXPECT_TRUE(AwaitIsr({2, 3})) << State();
+    EXPECT_TRUE(Eventually([&] {
+      const auto offline = cluster_->broker(1).offline();
+      const auto found = offline->find({kTopic, 0});
+      return found != offline->end() &&
+             absl::StrContains(found->second.message(), failure.status.message());
+    })) << "nobody says why";
+    EXPECT_TRUE(cluster_->broker(2).offline()->empty());
 
     fs_->SetFault({});
     Wait(milliseconds(300));
