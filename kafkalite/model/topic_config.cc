@@ -19,6 +19,7 @@ using base::Cat;
 namespace {
 
 using Format = TopicSetting::Format;
+using InForce = TopicSetting::InForce;
 
 constexpr std::string_view kLongMax = "9223372036854775807";
 constexpr std::string_view kPolicies[] = {"compact", "delete"};
@@ -58,6 +59,7 @@ constexpr TopicSetting kSettings[] = {
                       "their producer.",
      .synonyms = {{{.key = "compression.type", .default_value = "producer"}}},
      .choices = kCompressionTypes,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::compression_type},
     {.key = "delete.retention.ms",
      .type = ConfigType::kLong,
@@ -78,6 +80,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "After how many records the log is synced to its device.",
      .synonyms = {{{.key = "log.flush.interval.messages", .default_value = kLongMax}}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::flush_messages},
     {.key = "flush.ms",
      .type = ConfigType::kLong,
@@ -88,6 +91,7 @@ constexpr TopicSetting kSettings[] = {
                     .default_value = kLongMax,
                     .dynamic = false}}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::flush_ms},
     {.key = "follower.replication.throttled.replicas",
      .type = ConfigType::kList,
@@ -112,9 +116,10 @@ constexpr TopicSetting kSettings[] = {
     {.key = "max.message.bytes",
      .type = ConfigType::kInt,
      .default_value = "1048588",
-     .documentation = "The largest batch that is accepted, as it is stored.",
+     .documentation = "The largest batch that is accepted, as it comes and as it is stored.",
      .synonyms = {{{.key = "message.max.bytes", .default_value = "1048588"}}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::max_message_bytes},
     {.key = "message.downconversion.enable",
      .type = ConfigType::kBoolean,
@@ -135,6 +140,7 @@ constexpr TopicSetting kSettings[] = {
                       "LogAppendTime.",
      .synonyms = {{{.key = "log.message.timestamp.difference.max.ms", .default_value = kLongMax}}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::message_timestamp_difference_max_ms},
     {.key = "message.timestamp.type",
      .type = ConfigType::kString,
@@ -143,6 +149,7 @@ constexpr TopicSetting kSettings[] = {
                       "\"LogAppendTime\" the leader's.",
      .synonyms = {{{.key = "log.message.timestamp.type", .default_value = "CreateTime"}}},
      .choices = kTimestampTypes,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::message_timestamp_type},
     {.key = "min.cleanable.dirty.ratio",
      .type = ConfigType::kDouble,
@@ -162,6 +169,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "How many replicas must be in sync for a produce with acks=all.",
      .synonyms = {{{.key = "min.insync.replicas", .default_value = "1"}}},
      .least = 1,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::min_insync_replicas},
     {.key = "preallocate",
      .type = ConfigType::kBoolean,
@@ -175,6 +183,7 @@ constexpr TopicSetting kSettings[] = {
          "How large a partition may become before its oldest batches go; -1: no limit.",
      .synonyms = {{{.key = "log.retention.bytes", .default_value = "-1"}}},
      .least = -1,
+     .in_force = InForce::kAtOnce,
      .field = &TopicConfig::retention_bytes},
     {.key = "retention.ms",
      .type = ConfigType::kLong,
@@ -183,6 +192,7 @@ constexpr TopicSetting kSettings[] = {
      .synonyms = {{Milliseconds("log.retention.ms"), Minutes("log.retention.minutes"),
                    Hours("log.retention.hours", "168")}},
      .least = -1,
+     .in_force = InForce::kAtOnce,
      .field = &TopicConfig::retention_ms},
     {.key = "segment.bytes",
      .type = ConfigType::kInt,
@@ -190,6 +200,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "How large a segment's file becomes before the next one is begun.",
      .synonyms = {{{.key = "log.segment.bytes", .default_value = "1073741824"}}},
      .least = 14,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::segment_bytes},
     {.key = "segment.index.bytes",
      .type = ConfigType::kInt,
@@ -197,6 +208,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "How large a segment's indexes may become.",
      .synonyms = {{{.key = "log.index.size.max.bytes", .default_value = "10485760"}}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::segment_index_bytes},
     {.key = "segment.jitter.ms",
      .type = ConfigType::kLong,
@@ -204,6 +216,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "Up to how much earlier than segment.ms a segment is closed, by chance.",
      .synonyms = {{Milliseconds("log.roll.jitter.ms"), Hours("log.roll.jitter.hours", "0")}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::segment_jitter_ms},
     {.key = "segment.ms",
      .type = ConfigType::kLong,
@@ -211,6 +224,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "How old a segment becomes before the next one is begun.",
      .synonyms = {{Milliseconds("log.roll.ms"), Hours("log.roll.hours", "168")}},
      .least = 1,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::segment_ms},
     {.key = "unclean.leader.election.enable",
      .type = ConfigType::kBoolean,
@@ -218,6 +232,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "Whether a replica that may miss acknowledged records may lead when no other "
                       "can.",
      .synonyms = {{{.key = "unclean.leader.election.enable", .default_value = "false"}}},
+     .in_force = InForce::kAtOnce,
      .field = &TopicConfig::unclean_leader_election},
 };
 static_assert(std::is_sorted(std::begin(kSettings), std::end(kSettings),

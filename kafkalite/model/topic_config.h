@@ -101,6 +101,9 @@ struct TopicSetting {
   // What else it has to be.
   enum class Format { kAny, kRatio, kVersion, kReplicas, kDeleteOnly };
   Format format = Format::kAny;
+  // From when a change counts, once AlterConfigs has answered.
+  enum class InForce { kNotYet, kNextRecord, kAtOnce };
+  InForce in_force = InForce::kNotYet;  // kNotYet: accepted and described, without an effect here
   // Where the value goes; nowhere if it has no effect here (yet).
   std::variant<std::monostate, int32_t TopicConfig::*, int64_t TopicConfig::*, bool TopicConfig::*,
                TimestampType TopicConfig::*, CompressionType TopicConfig::*>

@@ -72,6 +72,9 @@ TEST(TopicSettingsTest, DefaultsAgree) {
         ValidateTopicConfig({{std::string(setting.key), std::string(setting.default_value)}}).ok())
         << setting.key;
     EXPECT_FALSE(setting.documentation.empty()) << setting.key;
+    if (std::holds_alternative<std::monostate>(setting.field)) {
+      EXPECT_EQ(setting.in_force, TopicSetting::InForce::kNotYet) << setting.key;
+    }
   }
   for (const ConfigEntry& entry : DescribeTopic({}, {})) {
     EXPECT_EQ(entry.value, FindTopicSetting(entry.name)->default_value) << entry.name;

@@ -477,5 +477,23 @@ TEST(CompressionTest, OfSomePartitionsDoesNotHoldTheOthersUp) {
   for (const Ticket& ticket : tickets) EXPECT_TRUE(ticket.Wait().ok()) << ticket.Wait().status();
 }
 
+TEST(CompressionTest, WhatUnpacksToMoreThanABrokerTakesIsRefused) {
+  auto cluster = *Cluster::Start({.brokers = 1});
+  constexpr int32_t kAbove = 101 << 20;
+  auto topic = cluster->CreateTopic("t", {.max_message_bytes = 2 * kAbove});
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  auto producer = *Producer::Create(*cluster, {.compression = Compression::kZstd,
+                                               .buffer_memory_bytes = int64_t{8} * kAbove,
+                                               .max_request_size_bytes = 2 * kAbove});
+  const std::string zeros(kAbove, '\0');
+  const auto send = [&] { return producer->Send({.topic = "t", .value = zeros}).Wait().status(); };
+  EXPECT_TRUE(send().ok()) << "nobody has to unpack it";
+  ASSERT_TRUE(topic->AlterConfig({ConfigChange::Set("compression.type", "gzip")}).ok());
+  const absl::Status refused = send();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "MESSAGE_TOO_LARGE")) << refused;
+  EXPECT_TRUE(producer->Send({.topic = "t", .value = "small"}).Wait().ok());
+}
+
 }  // namespace
 }  // namespace kafkalite::testing
