@@ -184,10 +184,16 @@ TEST_F(BoundedFileSystemTest, AnyThreadUsesAnyFile) {
         const size_t n = (t + i) % files.size();
         EXPECT_EQ(Read(*files[n]), std::to_string(n));
         // One thread writes to a file at a time.
-        if (n % 4 == t) EXPECT_TRUE(Write(*files[n], std::to_string(n)).ok());
-        if (i % 7 == 0) EXPECT_TRUE(files[n]->Sync().ok());
+        if (n % 4 == t) {
+          EXPECT_TRUE(Write(*files[n], std::to_string(n)).ok());
+        }
+        if (i % 7 == 0) {
+          EXPECT_TRUE(files[n]->Sync().ok());
+        }
         const std::string own = "own" + std::to_string(t);
-        if (i % 10 == 0) EXPECT_TRUE(ReplaceFileUnsynced(*fs, own, own).ok());
+        if (i % 10 == 0) {
+          EXPECT_TRUE(ReplaceFileUnsynced(*fs, own, own).ok());
+        }
       }
     });
   }

@@ -195,7 +195,9 @@ TEST_F(FileStorageCrashTest, ADeletionIsWholeOrNotAtAll) {
     Crash({.seed = seed});
     const auto all = Read();
     ASSERT_TRUE(all.empty() || all.size() == 5) << seed;
-    if (!all.empty()) ASSERT_EQ(log_->id(), model::AfterLoss(model::LogId(7))) << seed;
+    if (!all.empty()) {
+      ASSERT_EQ(log_->id(), model::AfterLoss(model::LogId(7))) << seed;
+    }
     log_.reset();
     ASSERT_TRUE(machine_.Delete(0).ok());
     machine_.Run();

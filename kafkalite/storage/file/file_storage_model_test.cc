@@ -428,7 +428,9 @@ class Run {
       EXPECT_NE(std::find(found.batches.begin(), found.batches.end(), batch), found.batches.end())
           << batch->base << " is lost";
     }
-    if (!found.batches.empty()) EXPECT_EQ(origin(), found.batches.front()->log_id);
+    if (!found.batches.empty()) {
+      EXPECT_EQ(origin(), found.batches.front()->log_id);
+    }
     if (model::SameOrigin(log_->id(), last_id_)) {
       EXPECT_EQ(log_->id() == last_id_, !crashed && machine_.storage().repairs().empty());
     }
