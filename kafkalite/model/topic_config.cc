@@ -105,6 +105,7 @@ constexpr TopicSetting kSettings[] = {
      .documentation = "How many bytes of batches lie between two entries of the offset index.",
      .synonyms = {{{.key = "log.index.interval.bytes", .default_value = "4096"}}},
      .least = 0,
+     .in_force = InForce::kNextRecord,
      .field = &TopicConfig::index_interval_bytes},
     {.key = "leader.replication.throttled.replicas",
      .type = ConfigType::kList,

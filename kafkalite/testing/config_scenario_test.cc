@@ -50,23 +50,24 @@ class Configs : public ScenarioTest {
     for (int i = 0; i < count; ++i) MustSend(*producer, std::string(size, 'x'));
   }
 
-  std::vector<std::string> LogFiles(int32_t broker) {
+  std::vector<std::string> Files(int32_t broker, const std::string& kind) {
     const std::string folder = "/data/broker-" + std::to_string(broker) + "/first-test-0/";
     std::vector<std::string> files;
     for (const std::string& name : fs_->List(folder).value_or(std::vector<std::string>())) {
-      if (absl::EndsWith(name, ".log")) files.push_back(folder + name);
+      if (absl::EndsWith(name, kind)) files.push_back(folder + name);
     }
     return files;
   }
-  size_t Segments(int32_t broker) { return LogFiles(broker).size(); }
-  int64_t LogBytes(int32_t broker) {
+  size_t Segments(int32_t broker) { return Files(broker, ".log").size(); }
+  int64_t Bytes(int32_t broker, const std::string& kind) {
     int64_t bytes = 0;
-    for (const std::string& path : LogFiles(broker)) {
+    for (const std::string& path : Files(broker, kind)) {
       const auto file = fs_->Open(path, files::FileSystem::Mode::kRead);
       if (file.ok()) bytes += *(*file)->Size();
     }
     return bytes;
   }
+  int64_t LogBytes(int32_t broker) { return Bytes(broker, ".log"); }
   // Of every replica, once all have written what was sent: the leader has when it acknowledges.
   int64_t SettledLogBytes() {
     EXPECT_TRUE(Eventually([&] {
@@ -325,6 +326,21 @@ TEST_P(Configs, SegmentIndexBytes) {
   Set("segment.index.bytes", "24");
   SendMany(10, 5000);
   EXPECT_TRUE(Eventually([&] { return Segments(2) >= 4; })) << Segments(2);
+}
+
+TEST_P(Configs, IndexIntervalBytes) {
+  Start(InFiles());
+  SendMany(10, 200);           // less than an interval
+  Set("segment.bytes", "14");  // closes that segment, so that its indexes are written
+  SendMany(1, 200);
+  ASSERT_TRUE(Eventually([&] { return Segments(2) == 2; }));
+  EXPECT_EQ(Bytes(2, ".index"), 0);
+  Delete("segment.bytes");
+  Set("index.interval.bytes", "100");
+  SendMany(10, 200);
+  Set("segment.bytes", "14");
+  SendMany(1, 200);
+  EXPECT_TRUE(Eventually([&] { return Bytes(2, ".index") >= 9 * 8; })) << Bytes(2, ".index");
 }
 
 TEST_P(ConfigsOfHours, SegmentMs) {
