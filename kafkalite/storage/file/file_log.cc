@@ -230,7 +230,9 @@ void FileLog::ScheduleWrite() {
 
 void FileLog::ScheduleSync() {
   if (IsCutting()) return;  // the writer asks again after that
-  if (sync_wanted_ <= synced_ || written_ <= synced_ || !failure_.ok()) return;
+  const bool batches = std::min(sync_wanted_, written_) > synced_;
+  const bool metadata = std::min(metadata_wanted_, metadata_written_) > metadata_synced_;
+  if (!(batches || metadata) || !failure_.ok()) return;
   if (std::exchange(sync_scheduled_, true)) return;
   Post(Queue::kSync, [](FileLog& self) { self.SyncNow(); });
 }
@@ -378,6 +380,7 @@ void FileLog::FlushAsConfigured() {
 void FileLog::RequestSync() {
   base::MutexLock lock(mu_);
   sync_wanted_ = tail_.range().end;
+  metadata_wanted_ = metadata_asked_;
   ScheduleSync();
 }
 
@@ -390,6 +393,7 @@ absl::StatusOr<Offset> FileLog::SyncFiles() {
 
 void FileLog::SyncNow() {
   uint64_t cuts;
+  uint64_t metadata;
   {
     base::MutexLock lock(mu_);
     if (IsCutting()) {
@@ -397,6 +401,7 @@ void FileLog::SyncNow() {
       return;
     }
     cuts = cuts_asked_;
+    metadata = metadata_written_;
   }
   const absl::StatusOr<Offset> end = SyncFiles();
   {
@@ -406,7 +411,10 @@ void FileLog::SyncNow() {
       synced_ = std::max(synced_, *end);
       written_ = std::max(written_, *end);
     }
-    if (end.ok()) ScheduleSync();  // for those who asked meanwhile
+    if (end.ok()) {
+      metadata_synced_ = std::max(metadata_synced_, metadata);
+      ScheduleSync();  // for those who asked meanwhile
+    }
   }
   if (!end.ok()) return Fail(end.status());
   Notify();
@@ -643,11 +651,15 @@ absl::Status FileLog::Retain(const Log::Retention& retention) {
 
 void FileLog::WriteMetadata(std::string_view name, std::optional<std::string> bytes) {
   base::MutexLock lock(mu_);
+  ++metadata_asked_;
   PostInOrder([name = std::string(name), bytes = std::move(bytes)](FileLog& log) {
     if (!log.failure().ok()) return;
     const absl::Status status =
         bytes.has_value() ? log.metadata_.Write(name, *bytes) : log.metadata_.Delete(name);
-    if (!status.ok()) log.Fail(status);
+    if (!status.ok()) return log.Fail(status);
+    base::MutexLock hold(log.mu_);
+    ++log.metadata_written_;
+    log.ScheduleSync();
   });
 }
 

@@ -190,6 +190,11 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   bool write_scheduled_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t write_ticket_ ABSL_GUARDED_BY(mu_) = 0;  // of the task that may take pending_
   model::Offset sync_wanted_ ABSL_GUARDED_BY(mu_);
+  // Calls that write or delete metadata: made, done, to be durable, and durable.
+  uint64_t metadata_asked_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t metadata_written_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t metadata_wanted_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t metadata_synced_ ABSL_GUARDED_BY(mu_) = 0;
   bool sync_scheduled_ ABSL_GUARDED_BY(mu_) = false;
   bool flush_timer_ ABSL_GUARDED_BY(mu_) = false;
 

@@ -267,6 +267,19 @@ TEST_F(FileStorageCrashTest, TheStartOfALogDoesNotMoveBack) {
   EXPECT_THAT(Read(), ElementsAre(5, 6, 7, 8, 9));
 }
 
+TEST_F(FileStorageCrashTest, ASyncIsOfMetadataAlone) {
+  Append(0, 1);
+  Sync();
+  log_->WriteMetadata("x", "kept");
+  log_->Sync();
+  machine_.Run();
+  Crash();
+  const auto metadata = machine_.Metadata(*log_);
+  ASSERT_TRUE(metadata.ok());
+  ASSERT_TRUE(metadata->contains("x"));
+  EXPECT_EQ(metadata->at("x"), "kept");
+}
+
 TEST_F(FileStorageCrashTest, MetadataOfAProcessThatWasKilledBecomesDurableWithTheNextSync) {
   log_->WriteMetadata("x", "kept");
   machine_.Run();
