@@ -132,10 +132,11 @@ class Quickstart {
     for (const PartitionDescription& partition : description->partitions) {
       partitions_.push_back({std::string(kTopic), partition.partition});
       replicas_ = partition.replicas.size();
-      if (partition.leader > 0) continue;
-      return absl::UnavailableError(Cat("partition ", partition.partition,
-                                        " has no leader: start as many brokers as the run "
-                                        "that made the topic (--brokers)"));
+      const int32_t last = *std::max_element(partition.replicas.begin(), partition.replicas.end());
+      if (last <= options_.brokers) continue;
+      return absl::FailedPreconditionError(
+          Cat("partition ", partition.partition, " has a replica on broker ", last,
+              ": start as many brokers as the run that made the topic (--brokers)"));
     }
     return found ? ReadEarlierRuns() : absl::OkStatus();
   }

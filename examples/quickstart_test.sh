@@ -121,7 +121,7 @@ run 0 --data-dir "$data" "$scratch/empty"
 out 'Read 14 records of earlier runs, 2 of them greetings.'
 verified 1
 run 1 --data-dir "$data" --brokers 1
-err 'has no leader: start as many brokers as the run that made the topic'
+err 'has a replica on broker 3: start as many brokers as the run that made the topic'
 run 0 --storage memory
 out 'Created topic'
 run 1 --data-dir "$scratch/odd"
