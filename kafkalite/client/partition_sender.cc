@@ -174,17 +174,12 @@ base::Time PartitionSender::SealIfOpenedBefore(base::Time limit) {
 // --- Sending: in the strand ---------------------------------------------------------------------
 
 void PartitionSender::Drain() {
-  base::Task drain = [self = shared_from_this()] {
-    self->strand_.Run([self] {
-      self->strand_.AssertInside();
-      self->TakeSealed();
-      self->PackSealed();
-      self->Pump();
-    });
-  };
-  // To pack takes longer than to send: that is for a worker, not for whoever sends, or brings the
-  // answer of an earlier batch, and has other partitions to see to.
-  if (settings_.compression == Compression::kNone || !executor().Post(drain)) drain();
+  strand_.Run([self = shared_from_this()] {
+    self->strand_.AssertInside();
+    self->TakeSealed();
+    self->PackNext();
+    self->Pump();
+  });
 }
 
 void PartitionSender::TakeSealed() {
@@ -209,7 +204,7 @@ void PartitionSender::Pump() {
   const bool unanswered = settings_.acks == Acks::kNone;
   while (phase_ == Phase::kReady && flights_.size() < window_) {
     SendBatch* const next = NextQueued(unanswered ? kNoLimit : window_);
-    if (next == nullptr) break;
+    if (next == nullptr || !packed(*next)) break;
     if (channel_ == nullptr || needs_leader_ || needs_identity_) {
       needs_leader_ |= channel_ == nullptr;
       Interrupt();
@@ -267,32 +262,59 @@ void PartitionSender::Stamp(SendBatch& batch) {
   next_sequence_ = format::AdvanceSequence(next_sequence_, batch.batch.header.record_count);
 }
 
-void PartitionSender::PackSealed() {
-  if (settings_.compression == Compression::kNone) return;
-  for (const std::unique_ptr<SendBatch>& batch : queue_) {
-    if (batch->builder) Build(*batch, {});
-  }
-}
-
 void PartitionSender::Build(SendBatch& batch, const format::BatchBuilder::Stamp& stamp) {
   batch.batch = (*std::move(batch.builder)).Build(stamp, context_->runtime().pool.get());
   batch.builder.reset();
-  counters_.uncompressed_bytes.Add(static_cast<int64_t>(batch.batch.size_bytes()));
-  if (settings_.compression != Compression::kNone) Compress(batch.batch);
-  counters_.compressed_bytes.Add(static_cast<int64_t>(batch.batch.size_bytes()));
-  // A small batch has moved to a smaller buffer.
-  const auto capacity = static_cast<int64_t>(batch.batch.body.buffer()->capacity());
-  if (capacity < batch.charged_bytes) {
-    context_->Release(batch.charged_bytes - capacity);
-    batch.charged_bytes = capacity;
-  }
+  batch.uncompressed_bytes = static_cast<int64_t>(batch.batch.size_bytes());
+  ReleaseSpare(batch);  // a small batch has moved to a smaller buffer
 }
 
-void PartitionSender::Compress(format::Batch& batch) {
+void PartitionSender::ReleaseSpare(SendBatch& batch) {
+  const auto capacity = static_cast<int64_t>(batch.batch.body.buffer()->capacity());
+  if (capacity >= batch.charged_bytes) return;
+  context_->Release(batch.charged_bytes - capacity);
+  batch.charged_bytes = capacity;
+}
+
+// --- Compression: beside the strand -------------------------------------------------------------
+
+void PartitionSender::PackNext() {
+  if (settings_.compression == Compression::kNone || in_packing_) return;
+  const auto next = std::find_if(queue_.begin(), queue_.end(), [](const auto& batch) {
+    return batch->state == SendBatch::State::kQueued && batch->builder.has_value();
+  });
+  if (next == queue_.end()) return;
+  Build(**next, {});
+  in_packing_ = true;
+  packing_ = next->get();
+  // Weak: what is queued must not keep the context that owns the queue.
+  context_->packing().Post([weak = weak_from_this(), batch = (*next)->batch]() mutable {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->Compress(batch);
+    self->strand_.Run([self, batch = std::move(batch)]() mutable {
+      self->strand_.AssertInside();
+      self->OnPacked(std::move(batch));
+    });
+  });
+}
+
+void PartitionSender::Compress(format::Batch& batch) const {
   auto compressed = format::CompressBatch(batch, static_cast<format::Codec>(settings_.compression),
                                           settings_.compression_level, *context_->runtime().pool);
   // What cannot be compressed, for want of memory, is sent as it is.
   if (compressed.ok()) batch = *std::move(compressed);
+}
+
+void PartitionSender::OnPacked(format::Batch batch) {
+  in_packing_ = false;
+  if (SendBatch* const target = std::exchange(packing_, nullptr)) {
+    target->batch = std::move(batch);
+    target->packed = true;
+    ReleaseSpare(*target);
+  }
+  PackNext();
+  Pump();
 }
 
 void PartitionSender::SendOne(SendBatch& batch) {
@@ -393,6 +415,7 @@ void PartitionSender::SendAgain(SendBatch& batch) {
 }
 
 void PartitionSender::Settle(SendBatch& batch, absl::Status status, int64_t base_offset) {
+  if (packing_ == &batch) packing_ = nullptr;
   batch.state = SendBatch::State::kSettled;
   batch.status = std::move(status);
   batch.base_offset = base_offset;
@@ -474,6 +497,9 @@ void PartitionSender::CountSent(SendBatch& batch) {
   if (std::exchange(batch.sent, true)) {
     counters_.records_retried.Add(records);
     counters_.batches_retried.Add(1);
+  } else {
+    counters_.compressed_bytes.Add(static_cast<int64_t>(batch.batch.size_bytes()));
+    counters_.uncompressed_bytes.Add(batch.uncompressed_bytes);
   }
   counters_.records_sent.Add(records);
   counters_.bytes_sent.Add(static_cast<int64_t>(batch.batch.size_bytes()));

@@ -4,6 +4,7 @@
 //
 //   Append (any thread)    copies a record into the open batch, under the partition's mutex
 //   Seal   (any thread)    the batch enters the queue, under the same mutex: order is decided here
+//   Pack   (queue)         compresses sealed batches where that is wanted, outside of the strand
 //   Pump   (strand)        stamps sequence numbers in the queue's order, sends, a few at a time
 //   Judge  (strand)        what an answer means
 //   Recover (strand)       after any failure: lets what is in flight come back, gets a new epoch
@@ -176,11 +177,17 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   // The first of the `limit` oldest ones that is not in flight.
   SendBatch* NextQueued(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void SendOne(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  // Compresses what was sealed, where it is to be.
-  void PackSealed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // Has the oldest batch compressed that is to be and is not. One at a time: the queue is shared
+  // with other partitions, which have their turns between two batches of this one.
+  void PackNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void Compress(format::Batch& batch) const;  // outside of the strand
+  void OnPacked(format::Batch batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  bool packed(const SendBatch& batch) const {
+    return batch.packed || settings_.compression == Compression::kNone;
+  }
   void Build(SendBatch& batch, const format::BatchBuilder::Stamp& stamp)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  void Compress(format::Batch& batch);
+  void ReleaseSpare(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void Stamp(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CountSent(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CountSettled(const SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
@@ -251,6 +258,8 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   // What was answered before the call returned, within a process the normal case.
   std::vector<InlineAnswer> inline_answers_ ABSL_GUARDED_BY(strand_);
   uint64_t last_flight_ ABSL_GUARDED_BY(strand_) = 0;
+  bool in_packing_ ABSL_GUARDED_BY(strand_) = false;
+  SendBatch* packing_ ABSL_GUARDED_BY(strand_) = nullptr;  // null when it was given up meanwhile
   Phase phase_ ABSL_GUARDED_BY(strand_) = Phase::kReady;
   // How many may be under way, of the oldest: one, until the leader has accepted one. It then knows
   // our sequence numbers, and takes no batch before an earlier one that got lost.

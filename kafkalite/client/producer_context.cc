@@ -51,7 +51,8 @@ ProducerContext::ProducerContext(std::shared_ptr<ClusterClient> cluster,
           static_cast<uint64_t>(ToDuration(options.request_timeout) / tick_period_) + 1),
       reports_(std::make_shared<ReportQueue>(cluster_->runtime().executor)),
       ids_(std::make_shared<ProducerIds>(cluster_, ToDuration(options.request_timeout))),
-      budget_(options.buffer_memory_bytes) {
+      budget_(options.buffer_memory_bytes),
+      packing_(cluster_->runtime().executor->MakeWorkQueue()) {
   const auto add = [this](const TopicSettings& settings) {
     const base::Duration linger = ToDuration(settings.linger);
     linger_timers_.try_emplace(linger, linger);

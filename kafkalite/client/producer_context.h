@@ -27,6 +27,7 @@
 #include "kafkalite/base/executor.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/spin_lock.h"
+#include "kafkalite/base/work_queue.h"
 #include "kafkalite/client/cluster_client.h"
 #include "kafkalite/client/producer_ids.h"
 #include "kafkalite/client/producer_settings.h"
@@ -54,6 +55,9 @@ class ProducerContext final : public ClosedListener,
   base::Executor& executor() { return *cluster_->runtime().executor; }
   ReportQueue& reports() { return *reports_; }
   ProducerIds& ids() { return *ids_; }
+  // Where batches are compressed: neither by whoever sends, or brings the answer of an earlier
+  // batch, and has other partitions to see to, nor by a worker, which timers and strands wait for.
+  base::WorkQueue& packing() { return *packing_; }
   bool shut_down() { return runtime().closed.load(std::memory_order_relaxed); }
 
   // Those that live, in the order in which they were added.
@@ -136,6 +140,8 @@ class ProducerContext final : public ClosedListener,
   base::Mutex mu_;
   std::vector<std::weak_ptr<PartitionSender>> senders_ ABSL_GUARDED_BY(mu_);
   std::vector<std::shared_ptr<base::Completion>> memory_waiters_ ABSL_GUARDED_BY(mu_);
+
+  const std::unique_ptr<base::WorkQueue> packing_;  // goes first
 };
 
 // FAILED_PRECONDITION.

@@ -265,25 +265,5 @@ TEST_P(ProducerOptionsTest, CountsWhatIsUnderWay) {
   EXPECT_EQ(metrics.records_acknowledged, 2);
 }
 
-// --- Compression --------------------------------------------------------------------------------
-
-// What is packed is packed by workers: a Send that completes a batch returns before that, and goes
-// on with other partitions.
-TEST_P(ProducerOptionsTest, NoSendPacksABatch) {
-  if (real()) GTEST_SKIP() << "in a simulation alone nothing runs between a Send and the next wait";
-  ProducerOptions options{.linger = seconds(10), .batch_size_bytes = 1000};
-  options.topics["three"].compression = Compression::kGzip;
-  ProducerEngine& producer = Start(options);
-  ASSERT_TRUE(producer.Send({.topic = "three", .partition = 0, .value = "first"}).Wait().ok());
-  const int64_t before = producer.metrics().compressed_bytes;
-  for (int i = 0; i < 20; ++i) {
-    producer.Send({.topic = "three", .partition = 0, .value = std::string(300, 'a')});
-  }
-  EXPECT_EQ(producer.metrics().compressed_bytes, before);
-  ASSERT_TRUE(producer.Flush(seconds(10)).ok());
-  EXPECT_GT(producer.metrics().compressed_bytes, before);
-  EXPECT_EQ(brokers_->Values("three", 0).size(), 21u);
-}
-
 }  // namespace
 }  // namespace kafkalite::client

@@ -28,7 +28,7 @@ struct SendBatch {
   static constexpr uint32_t kTicketReferences = 1u << 30;
 
   // While it is open.
-  std::optional<format::BatchBuilder> builder;  // until it is sent first
+  std::optional<format::BatchBuilder> builder;  // until it is compressed or sent first
   const char* bytes = nullptr;                  // what it writes to
   base::Ref<BatchResult> result;
   uint32_t tickets = 0;
@@ -43,9 +43,11 @@ struct SendBatch {
   enum class State { kQueued, kInFlight, kSettled };
   State state = State::kQueued;
   bool stamped = false;         // has its sequence number
+  bool packed = false;          // compressed, where it is to be
   bool sent = false;            // at least once
   bool maybe_appended = false;  // was sent, and nobody knows what came of it
   format::Batch batch;
+  int64_t uncompressed_bytes = 0;
   absl::Status last_error;
   // Once settled.
   absl::Status status;
@@ -64,7 +66,7 @@ struct SendBatch {
     callbacks.clear();
     callback_indexes.clear();
     state = State::kQueued;
-    stamped = sent = maybe_appended = false;
+    stamped = packed = sent = maybe_appended = false;
     batch.body = {};
     last_error = status = absl::OkStatus();
     context = nullptr;
