@@ -13,6 +13,7 @@
 #define KAFKALITE_PARTITIONER_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -36,6 +37,17 @@ struct PartitionerInput {
 // into one place. REQUIRES: partitions > 0.
 int32_t PartitionOfKey(std::string_view key, int32_t partitions);
 
+// What Java's default may be told. Kafka's names are beside each.
+struct DefaultPartitionerOptions {
+  // Keys decide nothing.
+  bool ignore_keys = false;  // partitioner.ignore.keys
+  // The more batches wait in a partition, the more seldom it has a turn.
+  bool adaptive = true;  // partitioner.adaptive.partitioning.enable
+  // A partition where batches wait and none was sent for so long has none. Zero: for however long.
+  // Only if `adaptive`.
+  std::chrono::milliseconds availability_timeout{0};  // partitioner.availability.timeout.ms
+};
+
 class Partitioner {
  public:
   // A partition. Another number than 0 to partitions - 1 refuses the record: INVALID_ARGUMENT.
@@ -43,10 +55,15 @@ class Partitioner {
   // called by several threads at once. It must not wait for anything.
   using Function = std::function<int32_t(const PartitionerInput&)>;
 
-  // As Java's default (KIP-480): records with a key by PartitionOfKey; those without stay in one
-  // partition until its batch is full or sent, then go to another one that has a leader.
+  // As Java's default (KIP-480, KIP-794): records with a key by PartitionOfKey; those without stay
+  // in one partition until a full batch, or batch_size_bytes in several, went there, and then go to
+  // another one that has a leader.
   Partitioner() = default;
-  static Partitioner Default() { return {}; }
+  static Partitioner Default(const DefaultPartitionerOptions& options = {}) {
+    Partitioner partitioner;
+    partitioner.default_options_ = options;
+    return partitioner;
+  }
   // As Java's RoundRobinPartitioner: all records in turn, those with keys too, over the partitions
   // that have a leader. A new batch skips no partition (KAFKA-9965).
   static Partitioner RoundRobin() { return Partitioner(Kind::kRoundRobin, nullptr); }
@@ -57,12 +74,14 @@ class Partitioner {
   enum class Kind { kDefault, kRoundRobin, kCustom };
   Kind kind() const { return kind_; }
   const Function& function() const { return function_; }
+  const DefaultPartitionerOptions& default_options() const { return default_options_; }
 
  private:
   Partitioner(Kind kind, Function function) : kind_(kind), function_(std::move(function)) {}
 
   Kind kind_ = Kind::kDefault;
   Function function_;
+  DefaultPartitionerOptions default_options_;
 };
 
 }  // namespace kafkalite

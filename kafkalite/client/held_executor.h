@@ -30,6 +30,12 @@ class HeldExecutor final : public base::Executor {
     held_->pop_front();
     task();
   }
+  // The newest one. REQUIRES: held() > 0.
+  void RunLast() {
+    base::Task task = std::move(held_->back());
+    held_->pop_back();
+    task();
+  }
   void RunFor(base::Duration duration) { sim_.RunFor(duration); }
 
   base::Clock& clock() override { return sim_.clock(); }

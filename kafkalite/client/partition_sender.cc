@@ -55,6 +55,7 @@ PartitionSender::PartitionSender(std::shared_ptr<ProducerContext> context,
       linger_timer_(context_->TimerOf(settings)),
       sticky_(std::move(sticky)),
       tp_(std::move(tp)),
+      load_(sticky_->LoadOf(tp_.partition.value())),
       seals_at_once_(settings_.linger <= std::chrono::milliseconds::zero()),
       strand_(context_->executor()),
       refreshed_(context_->executor().clock().Now()),
@@ -76,7 +77,7 @@ PartitionSender::Appended PartitionSender::Append(const Record& record,
   if (open_ != nullptr) [[likely]] {
     appended.index = open_->builder->TryAppend(timestamp, record.key, record.value, headers);
     if (appended.index < 0) {
-      SealOpen();
+      SealOpen(/*full=*/true);
       appended.sealed = true;
     }
   }
@@ -112,8 +113,9 @@ PartitionSender::Appended PartitionSender::Append(const Record& record,
   return appended;
 }
 
-void PartitionSender::SealOpen() {
+void PartitionSender::SealOpen(bool full) {
   SendBatch& batch = *open_;
+  sticky_->Count(partition(), batch.builder->body_bytes(), full);
   // Tickets already given out hold theirs.
   batch.result->DropRef(SendBatch::kTicketReferences - batch.tickets);
   sealed_records_ += batch.builder->record_count();
@@ -123,7 +125,7 @@ void PartitionSender::SealOpen() {
 }
 
 void PartitionSender::AfterSeal() {
-  sticky_->Leave(partition());
+  sticky_->LeaveIfDone(partition(), executor().clock());
   context_->ArmTick();
   Drain();
 }
@@ -232,9 +234,16 @@ void PartitionSender::TakeInlineAnswers() {
 }
 
 void PartitionSender::TellBackedUp() {
+  // Of a batch that was given up, the flight may be left.
+  const auto queued =
+      static_cast<int32_t>(queue_.size() - std::min(queue_.size(), flights_.size()));
+  if (load_.queued.load(std::memory_order_relaxed) != queued) {
+    load_.queued.store(queued, std::memory_order_relaxed);
+  }
   const bool backed_up = NextQueued(kNoLimit) != nullptr;
   if (backed_up == told_backed_up_) return;
   told_backed_up_ = backed_up;
+  if (backed_up) NoteProgress();
   bool sealed = false;
   {
     base::SpinLockHolder lock(mu_);
@@ -243,6 +252,11 @@ void PartitionSender::TellBackedUp() {
     if (sealed) SealOpen();
   }
   if (sealed) AfterSeal();
+}
+
+void PartitionSender::NoteProgress() {
+  if (!sticky_->times_availability()) return;
+  load_.progress_at.store(executor().clock().Now(), std::memory_order_relaxed);
 }
 
 void PartitionSender::Stamp(SendBatch& batch) {
@@ -320,6 +334,7 @@ void PartitionSender::OnPacked(format::Batch batch) {
 void PartitionSender::SendOne(SendBatch& batch) {
   if (!batch.stamped) Stamp(batch);
   CountSent(batch);
+  NoteProgress();
   protocol::ProduceRequest request;
   request.acks = ToProtocol(settings_.acks);
   request.timeout = context_->options().request_timeout;

@@ -168,7 +168,8 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
     }
   }
 
-  void SealOpen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `full`: the next record did not fit.
+  void SealOpen(bool full = false) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // All below: in the strand.
   void Drain();
@@ -192,7 +193,9 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   void CountSent(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CountSettled(const SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void CountFlights() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // What waits here: to whoever seals, or chooses a partition.
   void TellBackedUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  void NoteProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   static void OnReply(std::shared_ptr<PartitionSender> self, uint64_t flight,
                       absl::StatusOr<protocol::ProduceResponse> response);
@@ -236,6 +239,7 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   ProducerContext::LingerTimer& linger_timer_;
   const std::shared_ptr<StickyPartition> sticky_;
   const model::TopicPartition tp_;
+  PartitionLoad& load_;       // written in the strand; sticky_'s
   const bool seals_at_once_;  // linger is 0
 
   // What Sends share, apart from what the strand writes.

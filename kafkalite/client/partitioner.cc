@@ -1,9 +1,9 @@
 #include "kafkalite/client/partitioner.h"
 
 #include <algorithm>
-#include <cstddef>
+#include <limits>
 
-#include "kafkalite/partitioner.h"
+#include "kafkalite/client/timeouts.h"
 
 namespace kafkalite::client {
 
@@ -49,27 +49,88 @@ int32_t NextInTurn(std::atomic<uint32_t>& turn, std::span<const std::atomic<bool
   return static_cast<int32_t>(first % count);
 }
 
-void StickyPartition::Leave(int32_t partition) {
-  if (single_.load(std::memory_order_relaxed) || current() != partition) return;
-  base::MutexLock lock(mu_);
+StickyPartition::StickyPartition(uint64_t seed, const DefaultPartitionerOptions& options)
+    : adaptive_(options.adaptive),
+      availability_timeout_(options.adaptive ? ToDuration(options.availability_timeout)
+                                             : base::Duration::zero()),
+      random_(seed) {}
+
+void StickyPartition::Count(int32_t partition, size_t bytes, bool full) {
   if (current() != partition) return;
-  // Any but this one.
+  if (full) bytes = turn_bytes_.load(std::memory_order_relaxed);
+  counted_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void StickyPartition::LeaveIfDone(int32_t partition, const base::Clock& clock) {
+  const auto stays = [&] {
+    return current() != partition ||
+           counted_.load(std::memory_order_relaxed) < turn_bytes_.load(std::memory_order_relaxed);
+  };
+  if (single_.load(std::memory_order_relaxed) || stays()) return;
+  base::MutexLock lock(mu_);
+  if (single_.load(std::memory_order_relaxed) || stays()) return;
+  Turn(adaptive_ ? ChooseByLoad(clock) : ChooseAnother());
+}
+
+void StickyPartition::Turn(int32_t partition) {
+  counted_.store(0, std::memory_order_relaxed);
+  current_.store(partition, std::memory_order_relaxed);
+}
+
+int32_t StickyPartition::ChooseAnother() {
   const size_t others = candidates_.size() - 1;
-  size_t next = random_.Below(others);
-  if (candidates_[next] == partition) next = others;
-  current_.store(candidates_[next], std::memory_order_relaxed);
+  const size_t next = random_.Below(others);
+  return candidates_[candidates_[next] == current() ? others : next];
+}
+
+int32_t StickyPartition::ChooseByLoad(const base::Clock& clock) {
+  constexpr int32_t kStuck = -1;
+  const base::Time now = times_availability() ? clock.Now() : base::Time();
+  int32_t least = std::numeric_limits<int32_t>::max(), most = 0;
+  bool stuck = false;
+  weights_.clear();  // queue lengths at first
+  for (const int32_t candidate : candidates_) {
+    const PartitionLoad& load = loads_[static_cast<size_t>(candidate)];
+    const int32_t queued = load.queued.load(std::memory_order_relaxed);
+    if (times_availability() && queued > 0 &&
+        now - load.progress_at.load(std::memory_order_relaxed) > availability_timeout_) {
+      stuck = true;
+      weights_.push_back(kStuck);
+      continue;
+    }
+    least = std::min(least, queued);
+    most = std::max(most, queued);
+    weights_.push_back(queued);
+  }
+  if (least > most || (!stuck && least == most)) return ChooseAnother();
+  uint64_t total = 0;
+  for (int32_t& weight : weights_) {
+    weight = weight == kStuck ? 0 : most + 1 - weight;
+    total += static_cast<uint64_t>(weight);
+  }
+  auto at = static_cast<int64_t>(random_.Below(total));
+  size_t next = 0;
+  while (at >= weights_[next]) at -= weights_[next++];
+  return candidates_[next];
+}
+
+PartitionLoad& StickyPartition::LoadOf(int32_t partition) {
+  base::MutexLock lock(mu_);
+  while (loads_.size() <= static_cast<size_t>(partition)) loads_.emplace_back();
+  return loads_[static_cast<size_t>(partition)];
 }
 
 void StickyPartition::SetLeaders(const std::vector<bool>& has_leader) {
   const bool any = std::find(has_leader.begin(), has_leader.end(), true) != has_leader.end();
   base::MutexLock lock(mu_);
+  while (loads_.size() < has_leader.size()) loads_.emplace_back();
   candidates_.clear();
   for (size_t i = 0; i < has_leader.size(); ++i) {
     if (has_leader[i] || !any) candidates_.push_back(static_cast<int32_t>(i));
   }
   single_.store(candidates_.size() == 1, std::memory_order_relaxed);
   if (!std::binary_search(candidates_.begin(), candidates_.end(), current())) {
-    current_.store(candidates_[random_.Below(candidates_.size())], std::memory_order_relaxed);
+    Turn(candidates_[random_.Below(candidates_.size())]);
   }
 }
 

@@ -318,8 +318,9 @@ absl::StatusOr<std::shared_ptr<const TopicMetadata>> ProducerEngine::AskForTopic
 }
 
 void ProducerEngine::Update(Topic& topic, const TopicMetadata& metadata) {
-  topic.body_limit.store(BodyLimit(*context_, topic.settings.batch_size_bytes, metadata),
-                         std::memory_order_relaxed);
+  const size_t body_limit = BodyLimit(*context_, topic.settings.batch_size_bytes, metadata);
+  topic.body_limit.store(body_limit, std::memory_order_relaxed);
+  topic.sticky->SetTurnBytes(body_limit);
   const size_t count = metadata.partitions.size();
   if (count == 0) return;
   const Partitions* present = topic.partitions.load(std::memory_order_relaxed);
@@ -394,7 +395,7 @@ PartitionSender* ProducerEngine::ChooseSender(const Topic& topic, const Record& 
     partition = *record.partition;
   } else if (asked.has_value()) [[unlikely]] {
     partition = *asked;
-  } else if (!record.key.has_value()) {
+  } else if (!record.key.has_value() || topic.ignores_keys) {
     partition = topic.sticky->current();  // before the list, which then has it
   } else {
     partition = -1;

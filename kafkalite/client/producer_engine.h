@@ -68,11 +68,13 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
         : name(name_in),
           settings(settings_in),
           by_default(settings.partitioner.kind() == Partitioner::Kind::kDefault),
-          sticky(std::make_shared<StickyPartition>(seed)) {}
+          ignores_keys(settings.partitioner.default_options().ignore_keys),
+          sticky(std::make_shared<StickyPartition>(seed, settings.partitioner.default_options())) {}
 
     const std::string name;
     const TopicSettings& settings;  // the context's
     const bool by_default;          // the partitioner
+    const bool ignores_keys;        // of it
     const std::shared_ptr<StickyPartition> sticky;
     std::atomic<uint32_t> turn{0};
     std::atomic<const Partitions*> partitions{nullptr};

@@ -147,7 +147,7 @@ TEST_P(ProducerEngineTest, WithoutLingerABatchLeavesUnlessOneIsInFlight) {
 }
 
 TEST_P(ProducerEngineTest, RecordsWithoutKeySpreadAndKeysStay) {
-  ProducerEngine& producer = Start();
+  ProducerEngine& producer = Start({.batch_size_bytes = 0});
   for (int i = 0; i < 60; ++i) EXPECT_TRUE(producer.Send({.topic = "three"}).Wait().ok());
   for (int p = 0; p < 3; ++p) EXPECT_GT(brokers_->Values("three", p).size(), 5u) << p;
   for (const char* key : {"21", "abc", "foobar"}) {

@@ -138,6 +138,9 @@ TEST_P(ProducerOptionsTest, BadOptionsOfATopicAreNamedWithIt) {
   EXPECT_EQ(error_of({.linger = seconds(200)}),
             "ProducerOptions::topics[\"orders\"].delivery_timeout is 120000 ms, less than linger, "
             "200000 ms");
+  EXPECT_EQ(
+      error_of({.partitioner = Partitioner::Default({.availability_timeout = milliseconds(-1)})}),
+      "ProducerOptions::topics[\"orders\"].partitioner.availability_timeout is -1: 0 or more");
   EXPECT_EQ(error_of({.partitioner = Partitioner::Custom(nullptr)}),
             "ProducerOptions::topics[\"orders\"].partitioner is Custom, with an empty function");
   EXPECT_NE(error_of({.compression = Compression::kZstd, .compression_level = 1000})
@@ -182,6 +185,84 @@ TEST_P(ProducerOptionsTest, OnesOwnPartitionerIsAskedOnceForEachRecordWithoutAPa
   EXPECT_EQ(brokers_->Values("three", 1).size() + brokers_->Values("three", 2).size(), 101u);
 }
 
+TEST_P(ProducerOptionsTest, RecordsWithoutAKeyStayForABatchsWorthHoweverItIsCut) {
+  ProducerEngine& producer = Start({.batch_size_bytes = 1061});  // the header has 61
+  std::vector<int32_t> partitions;
+  for (int i = 0; i < 40; ++i) {
+    const auto sent = producer.Send({.topic = "three", .value = std::string(93, 'a')}).Wait();
+    partitions.push_back(sent->partition);  // each was a batch of 100 bytes
+  }
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(i > 0 && partitions[i] == partitions[i - 1], i % 10 != 0) << i;
+  }
+}
+
+TEST_P(ProducerOptionsTest, AFullBatchIsTheEndOfItsPartitionsTurn) {
+  ProducerEngine& producer = Start({.partitioner = Partitioner::Default({.adaptive = false}),
+                                    .linger = seconds(10),
+                                    .batch_size_bytes = 1061});
+  std::vector<Ticket> tickets;
+  for (int i = 0; i < 50; ++i) {  // five fit, with 950 bytes
+    tickets.push_back(producer.Send({.topic = "three", .value = std::string(182, 'a')}));
+  }
+  ASSERT_TRUE(producer.Flush(seconds(10)).ok());
+  for (size_t i = 1; i < tickets.size(); ++i) {
+    EXPECT_EQ(tickets[i].Wait()->partition == tickets[i - 1].Wait()->partition, i % 5 != 0) << i;
+  }
+}
+
+TEST_P(ProducerOptionsTest, WhereBatchesWaitFewRecordsGo) {
+  // Nobody answers for partition 0 while the others are quick.
+  brokers_->SetOnProduce([](const auto& partition) {
+    return partition.tp.partition.value() > 0
+               ? FakeLeaders::Fault{}
+               : FakeLeaders::Fault{.answer = FakeLeaders::Fault::Answer::kHold};
+  });
+  for (const bool adaptive : {true, false}) {
+    const size_t before = brokers_->Values("three", 1).size() + brokers_->Values("three", 2).size();
+    ProducerEngine& producer =
+        Start({.partitioner = Partitioner::Default({.adaptive = adaptive}), .batch_size_bytes = 0});
+    for (int i = 0; i < 300; ++i) {
+      (void)producer.Send({.topic = "three", .value = "a"}).Wait(milliseconds(1));
+    }
+    const size_t quick =
+        brokers_->Values("three", 1).size() + brokers_->Values("three", 2).size() - before;
+    EXPECT_EQ(quick > 270, adaptive) << quick;
+    producer.Close();
+  }
+}
+
+TEST_P(ProducerOptionsTest, AWaitingPartitionIsLeftOutAfterItsAvailabilityTimeout) {
+  brokers_->SetOnProduce([](const auto& partition) {
+    return partition.tp.partition.value() > 0
+               ? FakeLeaders::Fault{}
+               : FakeLeaders::Fault{.answer = FakeLeaders::Fault::Answer::kHold};
+  });
+  ProducerEngine& producer =
+      Start({.partitioner = Partitioner::Default({.availability_timeout = milliseconds(20)}),
+             .batch_size_bytes = 0});
+  for (int i = 0; i < 4; ++i) producer.Send({.topic = "three", .partition = 0, .value = "waits"});
+  Sleep(milliseconds(50));
+  for (int i = 0; i < 300; ++i) {
+    // What was the current one at first may be 0.
+    const Ticket ticket = producer.Send({.topic = "three", .value = "a"});
+    if (i > 0) {
+      EXPECT_TRUE(ticket.Wait(seconds(5)).ok());
+    }
+  }
+}
+
+TEST_P(ProducerOptionsTest, KeysMayBeIgnored) {
+  ProducerOptions options{.batch_size_bytes = 0};
+  options.topics["three"].partitioner = Partitioner::Default({.ignore_keys = true});
+  ProducerEngine& producer = Start(options);
+  std::set<int32_t> partitions;
+  for (int i = 0; i < 60; ++i) {
+    partitions.insert(producer.Send({.topic = "three", .key = "same"}).Wait()->partition);
+  }
+  EXPECT_EQ(partitions.size(), 3u);
+}
+
 TEST_P(ProducerOptionsTest, APartitionThatDoesNotExistRefusesTheRecord) {
   int32_t chosen = 3;
   ProducerEngine& producer =
@@ -198,7 +279,7 @@ TEST_P(ProducerOptionsTest, APartitionThatDoesNotExistRefusesTheRecord) {
 
 TEST_P(ProducerOptionsTest, ThoseThatChooseForThemselvesPassOverPartitionsWithoutALeader) {
   brokers_->SetLeader("three", 1, -1);
-  ProducerOptions options;
+  ProducerOptions options{.batch_size_bytes = 0};
   brokers_->AddTopic("turns", 3);
   brokers_->SetLeader("turns", 1, -1);
   options.topics["turns"].partitioner = Partitioner::RoundRobin();

@@ -1,5 +1,6 @@
 // Compression takes its time: what goes on meanwhile, and what waits.
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -134,6 +135,39 @@ TEST_F(ProducerPackingTest, DeliveryTimesOutAllTheSameAndTheNextRecordsGoOn) {
   RunAll();
   EXPECT_TRUE(next.Wait().ok());
   EXPECT_EQ(PackedValues(0), Values{"next"});
+}
+
+// Of partition 0 a batch is packed when the test says so, of the other one each at once.
+TEST_F(ProducerPackingTest, APartitionIsAvailableForItsTimeoutAfterABatchHasLeft) {
+  Start({.partitioner = Partitioner::Default({.availability_timeout = milliseconds(100)}),
+         .batch_size_bytes = 0});
+  const auto send_freely = [&](const std::string& value) {
+    for (int i = 0; i < 20; ++i) {
+      producer_->Send({.topic = "packed", .value = value});
+      executor_->RunFor(milliseconds(1));
+      while (executor_->held() > 1) {
+        executor_->RunLast();
+        executor_->RunFor(milliseconds(1));
+      }
+    }
+  };
+  executor_->RunFor(seconds(1));
+  for (int i = 0; i < 4; ++i) SendSealed(0, "bound");
+  send_freely("has begun to wait");
+  executor_->RunFor(milliseconds(50));
+  executor_->RunOne();
+  executor_->RunFor(milliseconds(50));
+  send_freely("has sent a batch");
+  executor_->RunFor(milliseconds(50));
+  send_freely("waits for too long");
+  RunAll();
+  const Values values = brokers_->Values("packed", 0);
+  const auto went_there = [&](const std::string& value) {
+    return std::count(values.begin(), values.end(), value);
+  };
+  EXPECT_GT(went_there("has begun to wait"), 1);
+  EXPECT_GT(went_there("has sent a batch"), 1);
+  EXPECT_LE(went_there("waits for too long"), 1) << "to end its turn";
 }
 
 TEST_F(ProducerPackingTest, SentAgainItIsNotPackedAgain) {

@@ -46,6 +46,9 @@ absl::Status ValidateSettings(std::string_view prefix, const TopicSettings& sett
   }
   KL_RETURN_IF_ERROR(ValidateCompression(prefix, settings));
   const auto name = [&](std::string_view option) { return base::Cat(prefix, option); };
+  KL_RETURN_IF_ERROR(OutOfRange(name("partitioner.availability_timeout"),
+                                settings.partitioner.default_options().availability_timeout.count(),
+                                0, kMost));
   KL_RETURN_IF_ERROR(
       OutOfRange(name("delivery_timeout"), settings.delivery_timeout.count(), 1, kMost));
   KL_RETURN_IF_ERROR(OutOfRange(name("linger"), settings.linger.count(), 0, kMost));
