@@ -1,7 +1,6 @@
 // The part of PartitionSender that is needed when something fails, or takes too long.
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -12,12 +11,6 @@
 #include "kafkalite/model/error_code.h"
 
 namespace kafkalite::client {
-namespace {
-
-// As Java's metadata.max.age.ms: topics grow without anybody's telling us.
-constexpr base::Duration kMetadataMaxAge = std::chrono::minutes(5);
-
-}  // namespace
 
 // --- Time ---------------------------------------------------------------------------------------
 
@@ -27,12 +20,11 @@ bool PartitionSender::Tick(base::Time now, uint64_t tick) {
     base::SpinLockHolder lock(mu_);
     under_way = this->under_way();
   }
-  if (under_way || partition() == 0) {
+  if (under_way) {
     strand_.Run([self = shared_from_this(), now, tick] {
       self->strand_.AssertInside();
       self->ExpireFlights(tick);
       self->ExpireBatches(now);
-      self->RefreshIfOld(now);
       self->Proceed();
     });
   }
@@ -69,15 +61,6 @@ void PartitionSender::ExpireBatches(base::Time now) {
     GiveUp(*batch, absl::IsUnavailable(why) ? absl::UnavailableError(message)
                                             : absl::DeadlineExceededError(message));
   }
-}
-
-void PartitionSender::RefreshIfOld(base::Time now) {
-  if (partition() != 0 || now - refreshed_ < kMetadataMaxAge) return;
-  refreshed_ = now;
-  context_->cluster().Refresh(tp_.topic, ToDuration(context_->options().request_timeout),
-                              [context = context_](const absl::StatusOr<Metadata>& metadata) {
-                                if (metadata.ok()) context->MetadataChanged();
-                              });
 }
 
 // --- After a failure ----------------------------------------------------------------------------

@@ -58,7 +58,6 @@ PartitionSender::PartitionSender(std::shared_ptr<ProducerContext> context,
       load_(sticky_->LoadOf(tp_.partition.value())),
       seals_at_once_(settings_.linger <= std::chrono::milliseconds::zero()),
       strand_(context_->executor()),
-      refreshed_(context_->executor().clock().Now()),
       leader_(leader),
       identity_(context_->ids().current()) {
   if (leader != model::kNoBroker) channel_ = context_->cluster().Channel(leader);

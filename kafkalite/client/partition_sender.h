@@ -216,7 +216,6 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
 
   void ExpireFlights(uint64_t tick) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void ExpireBatches(base::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  void RefreshIfOld(base::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
 
   // Goes on as far as the phase allows.
   void Proceed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
@@ -273,7 +272,6 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   uint64_t attempts_ ABSL_GUARDED_BY(strand_) = 0;  // to find a leader that accepts
   bool told_backed_up_ ABSL_GUARDED_BY(strand_) = false;
   absl::Status last_error_ ABSL_GUARDED_BY(strand_);
-  base::Time refreshed_ ABSL_GUARDED_BY(strand_);
   model::BrokerId leader_ ABSL_GUARDED_BY(strand_);
   std::shared_ptr<transport::ClientService> channel_ ABSL_GUARDED_BY(strand_);  // null: unknown
   ProducerIdentity identity_ ABSL_GUARDED_BY(strand_);
