@@ -520,8 +520,10 @@ TEST_P(ProducerEngineTest, BadOptionsAreNamed) {
             std::string::npos);
   EXPECT_NE(message({.max_request_size_bytes = 0}).find("max_request_size_bytes is 0"),
             std::string::npos);
-  EXPECT_EQ(message({.delivery_timeout = milliseconds(3)}),
-            "ProducerOptions::delivery_timeout is 3 ms, less than linger, 5 ms");
+  EXPECT_EQ(
+      message({.delivery_timeout = milliseconds(3)}),
+      "ProducerOptions::delivery_timeout is 3 ms, less than linger, 5 ms: raise the one or lower "
+      "the other");
   EXPECT_NE(message({.compression = Compression::kGzip, .compression_level = 77}).find("77"),
             std::string::npos);
   EXPECT_NE(message({.compression = static_cast<Compression>(6)}).find("compression"),

@@ -137,14 +137,15 @@ TEST_P(ProducerOptionsTest, BadOptionsOfATopicAreNamedWithIt) {
             "ProducerOptions::topics[\"orders\"].batch_size_bytes is -1: from 0 to 1073741824");
   EXPECT_EQ(error_of({.linger = seconds(200)}),
             "ProducerOptions::topics[\"orders\"].delivery_timeout is 120000 ms, less than linger, "
-            "200000 ms");
+            "200000 ms: raise the one or lower the other");
   EXPECT_EQ(
       error_of({.partitioner = Partitioner::Default({.availability_timeout = milliseconds(-1)})}),
       "ProducerOptions::topics[\"orders\"].partitioner.availability_timeout is -1: 0 or more");
   EXPECT_EQ(error_of({.partitioner = Partitioner::Custom(nullptr)}),
-            "ProducerOptions::topics[\"orders\"].partitioner is Custom, with an empty function");
+            "ProducerOptions::topics[\"orders\"].partitioner is Custom without a function: give it "
+            "one, or Default()");
   EXPECT_NE(error_of({.compression = Compression::kZstd, .compression_level = 1000})
-                .find("ProducerOptions::topics[\"orders\"].compression"),
+                .find("ProducerOptions::topics[\"orders\"].compression_level: zstd: level is 1000"),
             std::string::npos);
   EXPECT_EQ(error_of({}), "");
   ProducerOptions options;

@@ -25,11 +25,14 @@ absl::Status OutOfRange(std::string_view option, int64_t value, int64_t least, i
 absl::Status ValidateCompression(std::string_view prefix, const TopicSettings& settings) {
   const auto codec = static_cast<format::Codec>(settings.compression);
   const auto pool = base::BufferPool::Create(0);
-  const absl::Status status =
-      format::Compress(codec, "", *pool, settings.compression_level).status();
-  if (status.ok()) return status;
-  return absl::InvalidArgumentError(
-      base::Cat(prefix, "compression: ", base::ToStd(status.message())));
+  const auto check = [&](std::string_view option, std::optional<int> level) -> absl::Status {
+    const absl::Status status = format::Compress(codec, "", *pool, level).status();
+    if (status.ok()) return status;
+    return absl::InvalidArgumentError(
+        base::Cat(prefix, option, ": ", base::ToStd(status.message())));
+  };
+  KL_RETURN_IF_ERROR(check("compression", std::nullopt));
+  return check("compression_level", settings.compression_level);
 }
 
 // `prefix` goes before the names of the options.
@@ -37,12 +40,12 @@ absl::Status ValidateSettings(std::string_view prefix, const TopicSettings& sett
   const Acks acks = settings.acks;
   if (acks != Acks::kNone && acks != Acks::kLeader && acks != Acks::kAll) {
     return absl::InvalidArgumentError(
-        base::Cat(prefix, "acks is ", static_cast<int>(acks), ", not one of Acks"));
+        base::Cat(prefix, "acks is ", static_cast<int>(acks), ": kNone, kLeader or kAll"));
   }
   if (settings.partitioner.kind() == Partitioner::Kind::kCustom &&
       settings.partitioner.function() == nullptr) {
     return absl::InvalidArgumentError(
-        base::Cat(prefix, "partitioner is Custom, with an empty function"));
+        base::Cat(prefix, "partitioner is Custom without a function: give it one, or Default()"));
   }
   KL_RETURN_IF_ERROR(ValidateCompression(prefix, settings));
   const auto name = [&](std::string_view option) { return base::Cat(prefix, option); };
@@ -55,9 +58,9 @@ absl::Status ValidateSettings(std::string_view prefix, const TopicSettings& sett
   KL_RETURN_IF_ERROR(
       OutOfRange(name("batch_size_bytes"), settings.batch_size_bytes, 0, kLargestBytes));
   if (settings.linger <= settings.delivery_timeout) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      base::Cat(prefix, "delivery_timeout is ", settings.delivery_timeout.count(),
-                " ms, less than linger, ", settings.linger.count(), " ms"));
+  return absl::InvalidArgumentError(base::Cat(
+      prefix, "delivery_timeout is ", settings.delivery_timeout.count(), " ms, less than linger, ",
+      settings.linger.count(), " ms: raise the one or lower the other"));
 }
 
 }  // namespace
