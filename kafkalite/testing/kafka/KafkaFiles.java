@@ -134,7 +134,7 @@ public class KafkaFiles {
 
   static void produce(String address, int records) throws Exception {
     // One after the other: plain, and compressed in each way.
-    List<String> codecs = List.of("none", "gzip", "snappy", "lz4");
+    List<String> codecs = List.of("none", "gzip", "snappy", "lz4", "zstd");
     for (int c = 0; c < codecs.size(); ++c) {
       Properties properties = client(address);
       properties.put("enable.idempotence", "true");
@@ -143,7 +143,8 @@ public class KafkaFiles {
       StringSerializer strings = new StringSerializer();
       try (KafkaProducer<String, String> producer =
           new KafkaProducer<>(properties, strings, strings)) {
-        for (int i = c * records / 4; i < (c + 1) * records / 4; ++i) {
+        int end = (c + 1) * records / codecs.size();
+        for (int i = c * records / codecs.size(); i < end; ++i) {
           producer.send(
               new ProducerRecord<>(TOPIC, i % 2, FIRST_TIMESTAMP + i, "key-" + i, "value-" + i));
         }
@@ -160,7 +161,8 @@ public class KafkaFiles {
       consumer.assign(partitions);
       consumer.seekToBeginning(partitions);
       int count = 0;
-      for (int polls = 0; count < records && polls < 100; ++polls) {
+      long deadline = System.currentTimeMillis() + 60_000;
+      while (count < records && System.currentTimeMillis() < deadline) {
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
           long i = 2 * record.offset() + record.partition();
           check(record.key().equals("key-" + i) && record.value().equals("value-" + i)

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
@@ -68,11 +69,12 @@ absl::Status Send(Cluster& cluster, Compression compression, int64_t begin, int6
   return producer->Flush();
 }
 
-// A quarter of them in each life of the cluster, so that there are some leader epochs.
+// A part of them in each life of the cluster, so that there are some leader epochs.
 absl::Status Write(const std::string& directory, int64_t records) {
   constexpr Compression kCodecs[] = {Compression::kNone, Compression::kGzip, Compression::kSnappy,
-                                     Compression::kLz4};
-  for (int64_t life = 0; life < 4; ++life) {
+                                     Compression::kLz4, Compression::kZstd};
+  constexpr int64_t kLives = std::size(kCodecs);
+  for (int64_t life = 0; life < kLives; ++life) {
     KL_ASSIGN_OR_RETURN(const auto cluster, Cluster::Start({.brokers = 1, .data_dir = directory}));
     if (life == 0) {
       KL_RETURN_IF_ERROR(cluster
@@ -81,7 +83,8 @@ absl::Status Write(const std::string& directory, int64_t records) {
                                                                {"index.interval.bytes", "500"}}})
                              .status());
     }
-    KL_RETURN_IF_ERROR(Send(*cluster, kCodecs[life], life * records / 4, (life + 1) * records / 4));
+    KL_RETURN_IF_ERROR(
+        Send(*cluster, kCodecs[life], life * records / kLives, (life + 1) * records / kLives));
   }
   return absl::OkStatus();
 }
