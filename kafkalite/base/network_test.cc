@@ -2,6 +2,7 @@
 
 #include "kafkalite/base/network.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -110,9 +111,9 @@ TEST_P(NetworkTest, APlainLinkRunsTheMessageOnTheSendersThread) {
   AB().Send([&] { ran_on = std::this_thread::get_id(); });
   EXPECT_EQ(ran_on, std::this_thread::get_id());
   // And again once faults are over.
-  network_.SetDelay(kA, kB, milliseconds(1));
+  network_.Disturb(kA, kB, {.delay = milliseconds(1)});
   AB().Send(mail_('a'));
-  network_.SetDelay(kA, kB, Duration::zero());
+  network_.Disturb(kA, kB, {.delay = Duration::zero()});
   AwaitArrived(1);
   network_.Cut(kA, kB);
   network_.Heal(kA, kB);
@@ -132,7 +133,8 @@ TEST_P(NetworkTest, MessagesArriveInOrderWhileTheDelayChanges) {
   std::string expected;
   for (int i = 0; i < 60; ++i) {
     if (i % 20 == 0) {
-      network_.SetDelay(kA, kB, i == 20 ? milliseconds(10) : milliseconds(i == 0 ? 3 : 0));
+      network_.Disturb(kA, kB,
+                       {.delay = i == 20 ? milliseconds(10) : milliseconds(i == 0 ? 3 : 0)});
     }
     const char letter = static_cast<char>('A' + i);
     expected += letter;
@@ -145,7 +147,7 @@ TEST_P(NetworkTest, MessagesArriveInOrderWhileTheDelayChanges) {
 TEST_P(NetworkTest, ADelayHoldsMessagesThatLong) {
   const Time sent = Now();
   Time arrived{};
-  network_.SetDelay(kA, kB, milliseconds(15));
+  network_.Disturb(kA, kB, {.delay = milliseconds(15)});
   Completion done;
   AB().Send([&] {
     arrived = Now();
@@ -179,7 +181,7 @@ TEST_P(NetworkTest, ACutIsOneWay) {
 }
 
 TEST_P(NetworkTest, MessagesUnderWayAreLostByACut) {
-  network_.SetDelay(kA, kB, milliseconds(5));
+  network_.Disturb(kA, kB, {.delay = milliseconds(5)});
   AB().Send(mail_('a'));
   network_.Cut(kA, kB);
   Pass();
@@ -192,11 +194,91 @@ TEST_P(NetworkTest, MessagesUnderWayAreLostByACut) {
 
 TEST_P(NetworkTest, HealAllEndsCutsAndDelays) {
   network_.Cut(kA, kB);
-  network_.SetDelay(kB, kA, seconds(100));
+  network_.Disturb(kB, kA, {.delay = seconds(100)});
   network_.HealAll();
   AB().Send(mail_('a'));
   network_.link(kB, kA).Send(mail_('b'));
   AwaitArrived(2);
+}
+
+TEST_P(NetworkTest, ALostMessageIsSilentUntilTheLinkIsHealed) {
+  network_.Disturb(kA, kB, {.loss = 1});
+  AB().Send(mail_('a'));
+  network_.Disturb(kA, kB, {});
+  AB().Send(mail_('b'));
+  AwaitArrived(1);
+  EXPECT_EQ(mail_.arrived(), "b");
+  EXPECT_EQ(mail_.lost(), "");
+  network_.HealAll();
+  EXPECT_EQ(mail_.lost(), "a");
+}
+
+TEST_P(NetworkTest, SomeAreLostSomeArriveAndTheSeedDecidesWhich) {
+  network_.Disturb(kA, kB, {.loss = 0.5});
+  std::string sent;
+  for (char letter = 'A'; letter <= 'z'; ++letter) {
+    sent += letter;
+    AB().Send(mail_(letter));
+  }
+  Pass();
+  const std::string arrived = mail_.arrived();
+  EXPECT_GT(arrived.size(), sent.size() / 5);
+  EXPECT_LT(arrived.size(), sent.size() * 4 / 5);
+  EXPECT_TRUE(std::is_sorted(arrived.begin(), arrived.end())) << arrived;
+  network_.HealAll();
+  EXPECT_EQ(arrived.size() + mail_.lost().size(), sent.size());
+}
+
+TEST_P(NetworkTest, WhatWasLostLongAgoIsForgotten) {
+  if (GetParam().name == "Real") GTEST_SKIP() << "takes minutes of real time";
+  network_.Disturb(kA, kB, {.loss = 1});
+  AB().Send(mail_('a'));
+  Pass(std::chrono::minutes(1));
+  AB().Send(mail_('b'));
+  Pass(std::chrono::seconds(61));
+  AB().Send(mail_('c'));
+  EXPECT_EQ(mail_.lost(), "a");
+}
+
+TEST_P(NetworkTest, OthersOvertakeWhatIsReordered) {
+  network_.Disturb(kA, kB, {.jitter = milliseconds(5), .reordering = 0.5});
+  std::string sent;
+  for (char letter = 'A'; letter <= 'z'; ++letter) {
+    sent += letter;
+    AB().Send(mail_(letter));
+  }
+  AwaitArrived(sent.size());
+  std::string arrived = mail_.arrived();
+  EXPECT_NE(arrived, sent);
+  std::sort(arrived.begin(), arrived.end());
+  EXPECT_EQ(arrived, sent);
+}
+
+TEST_P(NetworkTest, TheSenderIsToldWhenToSendTwice) {
+  EXPECT_FALSE(AB().DrawDuplicate());
+  network_.Disturb(kA, kB, {.duplication = 1});
+  EXPECT_TRUE(AB().DrawDuplicate());
+  EXPECT_FALSE(network_.link(kB, kA).DrawDuplicate());
+  network_.Cut(kA, kB);
+  EXPECT_FALSE(AB().DrawDuplicate());
+}
+
+TEST_P(NetworkTest, AllClientsAreThoseThereAreAndThoseThatCome) {
+  constexpr NodeId kFirst = NodeId::kFirstClient, kSecond{-3};
+  network_.link(kFirst, kA);
+  network_.Cut(NodeId::kAllClients, kA);
+  network_.link(kFirst, kA).Send(mail_('x'));
+  network_.link(kSecond, kA).Send(mail_('x'));
+  network_.link(kA, kSecond).Send(mail_('a'));
+  network_.link(NodeId::kCoordination, kA).Send(mail_('b'));
+  network_.link(kSecond, kB).Send(mail_('c'));
+  AwaitArrived(3);
+  EXPECT_EQ(mail_.arrived().find('x'), std::string::npos);
+  network_.Heal(NodeId::kAllClients, kA);
+  EXPECT_EQ(mail_.lost(), "xx");
+  network_.link(kSecond, kA).Send(mail_('d'));
+  network_.link(NodeId{-4}, kA).Send(mail_('e'));
+  AwaitArrived(5);
 }
 
 TEST_P(NetworkTest, ALostMessageMayAnswerOverTheSameLinkWhenItIsDestroyed) {
@@ -239,7 +321,7 @@ TEST_P(NetworkTest, MessagesSentDuringAndAfterAPauseKeepTheirOrder) {
 }
 
 TEST_P(NetworkTest, AMessageThatIsNotDueYetWhenTheNodeIsResumedStillArrives) {
-  network_.SetDelay(kA, kB, milliseconds(10));
+  network_.Disturb(kA, kB, {.delay = milliseconds(10)});
   network_.Pause(kB);
   AB().Send(mail_('a'));
   network_.Resume(kB);
@@ -277,7 +359,7 @@ TEST_P(NetworkTest, ATimerMayBeCancelled) {
 }
 
 TEST_P(NetworkTest, CloseDestroysWhatIsHeldAndWhatFollows) {
-  network_.SetDelay(kA, kB, milliseconds(5));
+  network_.Disturb(kA, kB, {.delay = milliseconds(5)});
   AB().Send(mail_('a'));
   network_.Cut(kA, kC);
   network_.link(kA, kC).Send(mail_('b'));
@@ -323,9 +405,9 @@ TEST(NetworkThreadsTest, EveryMessageRunsOrIsDestroyedOnceWhateverIsDoneToItsLin
     while (!stop) {
       network->Cut(kA, kB);
       network->Heal(kA, kB);
-      network->SetDelay(kA, kB, std::chrono::microseconds(50));
+      network->Disturb(kA, kB, {.delay = std::chrono::microseconds(50)});
       network->Pause(kB);
-      network->SetDelay(kA, kB, Duration::zero());
+      network->Disturb(kA, kB, {.delay = Duration::zero()});
       network->Resume(kB);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }

@@ -170,7 +170,7 @@ TEST_P(RegistrationTest, Rule17_ARegistrationOfAnotherSessionIsNotTakenOver) {
 
 TEST_P(RegistrationTest, Rule17_ARegistrationOfAnotherSessionIsNotTakenForOurOwn) {
   RegisterForeigner();
-  tree_.network().SetDelay(kTree, kSelf, milliseconds(10));
+  tree_.network().Disturb(kTree, kSelf, {.delay = milliseconds(10)});
   Life& life = Start();
   // Whichever answer is lost, the one to our own try among them.
   for (int i = 0; i < 40; ++i) {
@@ -186,7 +186,7 @@ TEST_P(RegistrationTest, Rule17_ARegistrationOfAnotherSessionIsNotTakenForOurOwn
 
 // KAFKA-7165: the node that is in the way is our own.
 TEST_P(RegistrationTest, Rule17_ARegistrationWhoseAnswerWasLostIsFoundAndKept) {
-  tree_.network().SetDelay(kTree, kSelf, milliseconds(100));
+  tree_.network().Disturb(kTree, kSelf, {.delay = milliseconds(100)});
   Life& life = Start();
   ASSERT_TRUE(tree_.Eventually([&] { return IsRegistered(); }));
   const uint64_t owner = tree_.OwnerOf(kNode);

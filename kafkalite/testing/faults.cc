@@ -34,7 +34,7 @@ void Faults::Heal(int32_t a, int32_t b) {
 }
 
 void Faults::Delay(int32_t from, int32_t to, std::chrono::nanoseconds delay) {
-  CoreOf(cluster_).network().SetDelay(base::NodeId{from}, base::NodeId{to}, delay);
+  CoreOf(cluster_).network().Disturb(base::NodeId{from}, base::NodeId{to}, {.delay = delay});
 }
 
 void Faults::CutFromCoordination(int32_t broker) { Cut(broker, kCoordination); }

@@ -221,7 +221,7 @@ TEST_F(EmbeddedCoordinationTest, TheClientIsDisconnectedBeforeTheServerGivesItUp
 TEST_F(EmbeddedCoordinationTest, SlowAnswersDoNotMakeTheClientTrustItsSessionForLonger) {
   Heard heard;
   const auto session = Connect(heard);
-  network_.SetDelay(base::NodeId::kCoordination, base::NodeId(1), kTimeout * 3 / 10);
+  network_.Disturb(base::NodeId::kCoordination, base::NodeId(1), {.delay = kTimeout * 3 / 10});
   executor_.RunFor(5 * kTimeout + milliseconds(100));
   EXPECT_TRUE(heard.events.empty());
   network_.Cut(base::NodeId(1), base::NodeId::kCoordination);

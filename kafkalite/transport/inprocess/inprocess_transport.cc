@@ -53,22 +53,34 @@ class PendingReply {
 template <class Service>
 class Channel {
  public:
-  Channel(base::Link& there, base::Link& back,
+  Channel(base::NodeId from, base::Link& there, base::Link& back,
           std::shared_ptr<InProcessTransport::Endpoint> endpoint)
-      : there_(there), back_(back), endpoint_(std::move(endpoint)) {}
+      : from_(from), there_(there), back_(back), endpoint_(std::move(endpoint)) {}
 
   template <class Request, class Response>
   void Call(void (Service::*method)(Request, Reply<Response>), Request request,
             Reply<Response> reply) {
-    there_.Send([endpoint = endpoint_, method, request = std::move(request),
+    if (there_.DrawDuplicate()) [[unlikely]] {
+      Request twin = request;
+      Send(method, std::move(request), std::move(reply));
+      return Send(method, std::move(twin), Reply<Response>([](absl::StatusOr<Response>) {}));
+    }
+    Send(method, std::move(request), std::move(reply));
+  }
+
+ private:
+  template <class Request, class Response>
+  void Send(void (Service::*method)(Request, Reply<Response>), Request request,
+            Reply<Response> reply) {
+    there_.Send([endpoint = endpoint_, from = from_, method, request = std::move(request),
                  pending = PendingReply<Response>(back_, std::move(reply))]() mutable {
-      if (const auto service = endpoint->Lock(static_cast<Service*>(nullptr))) {
+      if (const auto service = endpoint->Lock(from, static_cast<Service*>(nullptr))) {
         ((*service).*method)(std::move(request), std::move(pending));
       }
     });
   }
 
- private:
+  const base::NodeId from_;
   base::Link& there_;
   base::Link& back_;
   const std::shared_ptr<InProcessTransport::Endpoint> endpoint_;
@@ -162,26 +174,49 @@ class InProcessListener final : public Listener {
   const uint64_t number_;
 };
 
+template <class Service>
+std::shared_ptr<Service> Intercepted(const std::shared_ptr<Interceptor>& interceptor,
+                                     base::NodeId from, model::BrokerId broker,
+                                     std::shared_ptr<Service> service) {
+  if (interceptor == nullptr || service == nullptr) [[likely]]
+    return service;
+  return interceptor->Intercept(static_cast<int32_t>(from), broker, std::move(service));
+}
+
 base::NodeId Node(model::BrokerId broker) { return base::NodeId{broker.value()}; }
 
 }  // namespace
 
-std::shared_ptr<ClientService> InProcessTransport::Endpoint::Lock(ClientService*) {
+std::shared_ptr<ClientService> InProcessTransport::Endpoint::Lock(base::NodeId from,
+                                                                  ClientService*) {
   base::MutexLock lock(mu);
-  return client_service.lock();
+  return Intercepted(interceptor, from, broker, client_service.lock());
 }
 
-std::shared_ptr<PeerService> InProcessTransport::Endpoint::Lock(PeerService*) {
+std::shared_ptr<PeerService> InProcessTransport::Endpoint::Lock(base::NodeId from, PeerService*) {
   base::MutexLock lock(mu);
-  return peer_service.lock();
+  return Intercepted(interceptor, from, broker, peer_service.lock());
 }
 
 std::shared_ptr<InProcessTransport::Endpoint> InProcessTransport::EndpointOf(
     model::BrokerId broker) {
   base::MutexLock lock(mu_);
   std::shared_ptr<Endpoint>& slot = endpoints_[broker];
-  if (slot == nullptr) slot = std::make_shared<Endpoint>();
+  if (slot == nullptr) {
+    slot = std::make_shared<Endpoint>(broker);
+    base::MutexLock endpoint_lock(slot->mu);
+    slot->interceptor = interceptor_;
+  }
   return slot;
+}
+
+void InProcessTransport::SetInterceptor(std::shared_ptr<Interceptor> interceptor) {
+  base::MutexLock lock(mu_);
+  interceptor_ = interceptor;
+  for (const auto& [broker, endpoint] : endpoints_) {
+    base::MutexLock endpoint_lock(endpoint->mu);
+    endpoint->interceptor = interceptor;
+  }
 }
 
 std::unique_ptr<Listener> InProcessTransport::Listen(model::BrokerId broker,
@@ -197,15 +232,16 @@ std::unique_ptr<Listener> InProcessTransport::Listen(model::BrokerId broker,
 
 std::shared_ptr<PeerService> InProcessTransport::ConnectPeer(model::BrokerId from,
                                                              model::BrokerId to) {
-  return std::make_shared<PeerChannel>(Channel<PeerService>(
-      network_.link(Node(from), Node(to)), network_.link(Node(to), Node(from)), EndpointOf(to)));
+  return std::make_shared<PeerChannel>(
+      Channel<PeerService>(Node(from), network_.link(Node(from), Node(to)),
+                           network_.link(Node(to), Node(from)), EndpointOf(to)));
 }
 
 std::shared_ptr<ClientService> InProcessTransport::ConnectClient(int32_t client,
                                                                  model::BrokerId to) {
   const base::NodeId from{client};
   return std::make_shared<ClientChannel>(Channel<ClientService>(
-      network_.link(from, Node(to)), network_.link(Node(to), from), EndpointOf(to)));
+      from, network_.link(from, Node(to)), network_.link(Node(to), from), EndpointOf(to)));
 }
 
 }  // namespace kafkalite::transport

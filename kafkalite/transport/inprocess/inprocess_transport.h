@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "kafkalite/base/mutex.h"
 #include "kafkalite/base/network.h"
+#include "kafkalite/transport/inprocess/interceptor.h"
 #include "kafkalite/transport/transport.h"
 
 namespace kafkalite::transport {
@@ -27,15 +28,23 @@ class InProcessTransport final : public Transport {
   std::shared_ptr<PeerService> ConnectPeer(model::BrokerId from, model::BrokerId to) override;
   std::shared_ptr<ClientService> ConnectClient(int32_t client, model::BrokerId to) override;
 
+  // Every call that reaches a broker goes through it from now on; null: none does.
+  void SetInterceptor(std::shared_ptr<Interceptor> interceptor);
+
   // A broker's address: who listens there now, if anybody. (Public for the channels.)
   struct Endpoint {
+    explicit Endpoint(model::BrokerId broker_in) : broker(broker_in) {}
+
+    const model::BrokerId broker;
     base::Mutex mu;
     uint64_t listener ABSL_GUARDED_BY(mu) = 0;
     std::weak_ptr<ClientService> client_service ABSL_GUARDED_BY(mu);
     std::weak_ptr<PeerService> peer_service ABSL_GUARDED_BY(mu);
+    std::shared_ptr<Interceptor> interceptor ABSL_GUARDED_BY(mu);
 
-    std::shared_ptr<ClientService> Lock(ClientService*);
-    std::shared_ptr<PeerService> Lock(PeerService*);
+    // What answers a call from there. Null if nobody listens.
+    std::shared_ptr<ClientService> Lock(base::NodeId from, ClientService*);
+    std::shared_ptr<PeerService> Lock(base::NodeId from, PeerService*);
   };
 
  private:
@@ -44,6 +53,7 @@ class InProcessTransport final : public Transport {
   base::Network& network_;
   base::Mutex mu_;
   std::map<model::BrokerId, std::shared_ptr<Endpoint>> endpoints_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<Interceptor> interceptor_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kafkalite::transport

@@ -1,12 +1,14 @@
 #include "kafkalite/transport/inprocess/inprocess_transport.h"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "kafkalite/base/buffer.h"
@@ -28,7 +30,7 @@ class InProcessFixture final : public TransportFixture {
   }
 
   base::Executor& executor() override { return *executor_; }
-  Transport& transport() override { return transport_; }
+  InProcessTransport& transport() override { return transport_; }
   base::Network& network() { return network_; }
 
  private:
@@ -183,6 +185,54 @@ TEST_P(InProcessFaultsTest, NobodyIsForgottenWhenTheNetworkCloses) {
   EXPECT_EQ(there.AwaitCode(executor()), kUnavailable);
   EXPECT_EQ(back.AwaitCode(executor()), kUnavailable);
   EXPECT_EQ(Fetch().AwaitCode(executor()), kUnavailable);
+}
+
+TEST_P(InProcessFaultsTest, ADuplicatedRequestIsCarriedOutTwiceAndAnsweredOnce) {
+  network().Disturb(kFromNode, kToNode, {.duplication = 1});
+  auto call = Fetch();
+  EXPECT_TRUE(call.Await(executor()).ok());
+  Pass();
+  EXPECT_EQ(broker_->calls().size(), 2u);
+}
+
+// Answers in the place of a broker, and remembers who asked.
+class Impostors final : public Interceptor {
+ public:
+  std::shared_ptr<ClientService> Intercept(int32_t client, model::BrokerId broker,
+                                           std::shared_ptr<ClientService>) override {
+    asked.emplace_back(client, broker);
+    return impostor;
+  }
+  std::shared_ptr<PeerService> Intercept(int32_t from, model::BrokerId broker,
+                                         std::shared_ptr<PeerService>) override {
+    asked.emplace_back(from, broker);
+    return impostor;
+  }
+  std::vector<std::pair<int32_t, model::BrokerId>> asked;
+  const std::shared_ptr<FakeBroker> impostor = std::make_shared<FakeBroker>();
+};
+
+TEST_P(InProcessFaultsTest, AnInterceptorStandsBeforeEveryBrokerThatListens) {
+  const auto impostors = std::make_shared<Impostors>();
+  InProcessTransport& transport = fixture_->transport();
+  const auto later = transport.ConnectClient(-7, model::BrokerId(3));  // nobody listens there
+  transport.SetInterceptor(impostors);
+  EXPECT_TRUE(Fetch().Await(executor()).ok());
+  Outcome<protocol::InitProducerIdResponse> nobody;
+  later->InitProducerId({}, nobody.reply());
+  EXPECT_EQ(nobody.AwaitCode(executor()), kUnavailable);
+  const auto listener = transport.Listen(model::BrokerId(4), broker_, broker_);
+  Outcome<protocol::InitProducerIdResponse> init;
+  transport.ConnectClient(-7, model::BrokerId(4))->InitProducerId({}, init.reply());
+  EXPECT_TRUE(init.Await(executor()).ok());
+  using Asked = std::vector<std::pair<int32_t, model::BrokerId>>;
+  EXPECT_EQ(impostors->asked, (Asked{{2, kTo}, {-7, model::BrokerId(4)}}));
+  EXPECT_EQ(impostors->impostor->calls().size(), 2u);
+  EXPECT_TRUE(broker_->calls().empty());
+
+  transport.SetInterceptor(nullptr);
+  EXPECT_TRUE(Fetch().Await(executor()).ok());
+  EXPECT_EQ(broker_->calls().size(), 1u);
 }
 
 TEST(InProcessTransportTest, AHealthyCallRunsOnTheCallersThreadAndMovesItsBatches) {
