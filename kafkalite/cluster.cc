@@ -295,13 +295,7 @@ absl::Status Cluster::Resume(int32_t broker) {
 
 absl::StatusOr<TopicDescription> Topic::Describe() const {
   client::PublicCall call;
-  KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
-                      core_->admin().Metadata({.topics = std::vector<std::string>{name_}}));
-  const auto& topic = metadata.topics.front();
-  if (topic.error == model::ErrorCode::kInvalidTopic) return model::ValidateTopicName(name_);
-  if (topic.error != model::ErrorCode::kNone) {
-    return absl::NotFoundError(Cat("Topic '", name_, "' does not exist."));
-  }
+  KL_ASSIGN_OR_RETURN(const auto topic, core_->admin().DescribeTopic(name_));
   const auto numbers = [](const std::vector<model::BrokerId>& brokers) {
     std::vector<int32_t> out;
     for (const model::BrokerId broker : brokers) out.push_back(broker.value());

@@ -258,6 +258,7 @@ void ClusterCore::Stop() {
   CloseInOrder(std::move(running)).IgnoreError();
   if (files_ != nullptr) files_->Release();
   runtime_->NotifyClosed();
+  transport_->SetInterceptor(nullptr);  // it may hold calls, which hold clients, which hold this
   network_->Close();
   executor_->Shutdown();
 }

@@ -28,6 +28,7 @@
 #include "kafkalite/server/broker_server.h"
 #include "kafkalite/storage/file/file_storage.h"
 #include "kafkalite/storage/memory/memory_storage.h"
+#include "kafkalite/transport/inprocess/inprocess_transport.h"
 
 namespace kafkalite {
 
@@ -48,6 +49,7 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   client::Admin& admin() { return *admin_; }
   const std::shared_ptr<client::ClientRuntime>& runtime() const { return runtime_; }
   base::Network& network() { return *network_; }
+  transport::InProcessTransport& transport() { return *transport_; }
   base::Executor& executor() { return *executor_; }
   coordination::EmbeddedCoordination& coordination() { return *coordination_; }
 
@@ -106,7 +108,7 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   const ClusterOptions options_;
   const std::shared_ptr<base::Executor> executor_;
   const std::shared_ptr<base::Network> network_;
-  const std::shared_ptr<transport::Transport> transport_;
+  const std::shared_ptr<transport::InProcessTransport> transport_;
   const std::unique_ptr<ClusterFiles> files_;  // null: in memory
   std::shared_ptr<coordination::EmbeddedCoordination> coordination_;
   const std::shared_ptr<base::Budget> log_budget_;

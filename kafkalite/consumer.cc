@@ -102,4 +102,6 @@ absl::StatusOr<Records> Consumer::Poll(std::chrono::milliseconds timeout) {
 
 ConsumerMetrics Consumer::metrics() const { return engine_->metrics(); }
 
+int32_t ClientIdOf(const Consumer& consumer) { return consumer.engine_->client_id(); }
+
 }  // namespace kafkalite

@@ -131,6 +131,7 @@ class Consumer {
   ConsumerMetrics metrics() const;
 
  private:
+  friend int32_t ClientIdOf(const Consumer& consumer);
   explicit Consumer(std::unique_ptr<client::ConsumerEngine> engine);
   const std::unique_ptr<client::ConsumerEngine> engine_;
 };

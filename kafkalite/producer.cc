@@ -29,4 +29,6 @@ absl::Status Producer::Flush(std::chrono::milliseconds timeout) { return engine_
 
 ProducerMetrics Producer::metrics() const { return engine_->metrics(); }
 
+int32_t ClientIdOf(const Producer& producer) { return producer.engine_->client_id(); }
+
 }  // namespace kafkalite

@@ -116,6 +116,7 @@ class Producer {
   ProducerMetrics metrics() const;
 
  private:
+  friend int32_t ClientIdOf(const Producer& producer);
   explicit Producer(std::shared_ptr<client::ProducerEngine> engine);
   const std::shared_ptr<client::ProducerEngine> engine_;
 };

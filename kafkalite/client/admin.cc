@@ -16,6 +16,8 @@ namespace {
 constexpr base::Duration kPause = std::chrono::milliseconds(2);
 constexpr base::Duration kPatience = std::chrono::seconds(10);
 
+absl::Status Malformed() { return absl::InternalError("a broker's answer is malformed"); }
+
 }  // namespace
 
 absl::StatusOr<protocol::MetadataResponse> Admin::Metadata(protocol::MetadataRequest request) {
@@ -84,6 +86,10 @@ absl::Status Admin::AskController(
     std::vector<Part> Response::*parts, const Request& request) {
   absl::Status status;
   const std::function<bool(const Response&)> decided = [&](const Response& response) {
+    if ((response.*parts).size() != 1) {
+      status = Malformed();
+      return true;
+    }
     const Part& part = (response.*parts).front();
     status = model::ToStatus(part.error, part.message);
     return part.error != ErrorCode::kNotController;
@@ -112,9 +118,12 @@ absl::Status Admin::CreatePartitions(protocol::CreatePartitionsRequest::Topic to
 
 absl::StatusOr<Admin::Elections> Admin::ElectLeaders(protocol::ElectLeadersRequest request) {
   Elections elections;
+  absl::Status refused;
   using Response = protocol::ElectLeadersResponse;
   const std::function<bool(const Response&)> decided = [&](const Response& response) {
     if (response.error == ErrorCode::kNotController) return false;
+    refused = model::ToStatus(response.error, "electing leaders");
+    if (!refused.ok()) return true;
     // A controller that is deposed meanwhile has decided some.
     std::vector<model::TopicPartition> open;
     for (const auto& [tp, error, message] : response.partitions) {
@@ -129,6 +138,7 @@ absl::StatusOr<Admin::Elections> Admin::ElectLeaders(protocol::ElectLeadersReque
   };
   const absl::Status asked =
       AskController(&transport::ClientService::ElectLeaders, request, decided);
+  KL_RETURN_IF_ERROR(refused);
   if (!asked.ok() && (elections.empty() || !absl::IsDeadlineExceeded(asked))) return asked;
   if (!asked.ok()) {
     for (const model::TopicPartition& tp : *request.partitions) elections[tp] = asked;
@@ -182,6 +192,7 @@ absl::StatusOr<std::vector<model::ConfigEntry>> Admin::DescribeConfig(
         return response.status();
       }
       if (!response.ok()) continue;
+      if (response->results.size() != 1) return Malformed();
       auto& result = response->results.front();
       KL_RETURN_IF_ERROR(model::ToStatus(result.error, result.message));
       return std::move(result.entries);
@@ -191,17 +202,30 @@ absl::StatusOr<std::vector<model::ConfigEntry>> Admin::DescribeConfig(
   return TimedOut("no broker answered");
 }
 
+absl::StatusOr<protocol::MetadataResponse::Topic> Admin::DescribeTopic(const std::string& name) {
+  KL_ASSIGN_OR_RETURN(protocol::MetadataResponse metadata,
+                      Metadata({.topics = std::vector<std::string>{name}}));
+  if (metadata.topics.size() != 1) return Malformed();
+  protocol::MetadataResponse::Topic& topic = metadata.topics.front();
+  switch (topic.error) {
+    case ErrorCode::kNone:
+    case ErrorCode::kLeaderNotAvailable:  // of some partitions
+      return std::move(topic);
+    case ErrorCode::kUnknownTopicOrPartition:
+      return absl::NotFoundError(base::ToAbsl(base::Cat("Topic '", name, "' does not exist.")));
+    case ErrorCode::kInvalidTopic:
+      KL_RETURN_IF_ERROR(model::ValidateTopicName(name));
+      [[fallthrough]];
+    default:
+      return model::ToStatus(topic.error, base::Cat("topic '", name, "'"));
+  }
+}
+
 // --- Records ------------------------------------------------------------------------------------
 
 absl::StatusOr<model::BrokerId> Admin::LeaderOf(const model::TopicPartition& tp) {
-  KL_ASSIGN_OR_RETURN(const protocol::MetadataResponse metadata,
-                      Metadata({.topics = std::vector<std::string>{tp.topic}}));
-  const auto& topic = metadata.topics.front();
+  KL_ASSIGN_OR_RETURN(const auto topic, DescribeTopic(tp.topic));
   const auto number = static_cast<size_t>(tp.partition.value());
-  if (topic.error == ErrorCode::kInvalidTopic) return model::ValidateTopicName(tp.topic);
-  if (topic.error != ErrorCode::kNone) {
-    return absl::NotFoundError(base::ToAbsl(base::Cat("Topic '", tp.topic, "' does not exist.")));
-  }
   if (tp.partition < model::PartitionId(0) || number >= topic.partitions.size()) {
     return absl::NotFoundError(
         base::ToAbsl(base::Cat("topic '", tp.topic, "' has no partition ", tp.partition.value(),
@@ -227,6 +251,7 @@ absl::StatusOr<model::Offset> Admin::DeleteRecords(const model::TopicPartition& 
       const auto response =
           Ask(leader, &transport::ClientService::DeleteRecords, request, deadline);
       if (response.ok()) {
+        if (response->partitions.size() != 1) return Malformed();
         const auto& part = response->partitions.front();
         if (part.error == ErrorCode::kNone) return part.low_watermark;
         const absl::Status error = model::ToStatus(part.error, part.message);

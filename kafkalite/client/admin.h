@@ -43,6 +43,8 @@ class Admin {
   absl::StatusOr<model::Offset> DeleteRecords(const model::TopicPartition& tp,
                                               model::Offset before);
   absl::StatusOr<protocol::MetadataResponse> Metadata(protocol::MetadataRequest request);
+  // As metadata describes it. NOT_FOUND if there is none.
+  absl::StatusOr<protocol::MetadataResponse::Topic> DescribeTopic(const std::string& name);
 
  private:
   // Sends the request to the controller until `decided` takes an answer for one, or time is up.

@@ -66,6 +66,7 @@ class ConsumerEngine {
 
   absl::StatusOr<Records> Poll(std::chrono::milliseconds timeout);
   ConsumerMetrics metrics() const;
+  int32_t client_id() const { return client_->client_id(); }
 
  private:
   ConsumerEngine(std::shared_ptr<ClientRuntime> runtime, const ConsumerOptions& options);

@@ -46,6 +46,7 @@ class ProducerEngine : public std::enable_shared_from_this<ProducerEngine> {
   void Send(const Record& record, DeliveryCallback callback);
   absl::Status Flush(std::chrono::milliseconds timeout);
   ProducerMetrics metrics() { return context_->metrics(); }
+  int32_t client_id() const { return context_->cluster().client_id(); }
 
   // What is not acknowledged is reported as CANCELLED. Outside of callbacks it waits until those
   // reports, and the one that another thread may be running, are done.

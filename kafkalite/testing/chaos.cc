@@ -113,6 +113,9 @@ class Chaos {
     const auto now = std::chrono::duration_cast<milliseconds>(simulation_.now()).count();
     report_.story.push_back(Cat(now, " ms: ", fault, " ", what));
   }
+  void Must(const absl::Status& status) {
+    if (!status.ok()) Violation(Cat("a fault was refused: ", status.ToString()));
+  }
   int32_t AnyBroker() { return 1 + static_cast<int32_t>(random_.Below(options_.brokers)); }
   bool Is(int32_t broker, BrokerState state) {
     const auto now = cluster_->broker(broker).state();
@@ -150,20 +153,20 @@ class Chaos {
       case 7:
         if (a == b) return;
         Note("cut", Cat(a, " - ", b));
-        return random_.OneIn(2) ? faults_->Cut(a, b) : faults_->CutOneWay(a, b);
+        return Must(random_.OneIn(2) ? faults_->Cut(a, b) : faults_->CutOneWay(a, b));
       case 8:
         Note("cut_coordination", Cat(a));
-        return faults_->CutFromCoordination(a);
+        return Must(faults_->Cut(a, Node::Coordination()));
       case 9:
         if (a == b) return;
         Note("delay", Cat(a, " -> ", b));
-        return faults_->Delay(a, b, milliseconds(random_.Between(1, 200)));
+        return Must(faults_->DisturbOneWay(a, b, {.delay = milliseconds(random_.Between(1, 200))}));
       case 10:
         Note("expire_session", Cat(a));
-        return faults_->ExpireSession(a);
+        return Must(faults_->ExpireSession(a));
       case 11:
         Note("cut_answers", Cat(a, " -> clients"));
-        return faults_->CutAnswersToClients(a);
+        return Must(faults_->CutOneWay(a, Node::Clients()));
       default:
         Note("heal", "all links");
         return faults_->HealAll();
@@ -207,7 +210,7 @@ class Chaos {
     for (const int32_t id : cluster_->broker_ids()) {
       if (!Is(id, BrokerState::kKilled) && !Is(id, BrokerState::kShutDown)) continue;
       Note("restart", Cat(id));
-      faults_->HealToCoordination(id);
+      Must(faults_->Heal(id, Node::Coordination()));
       (void)cluster_->Restart(id);  // it starts, even if nobody tells it of the cluster in time
       return;
     }

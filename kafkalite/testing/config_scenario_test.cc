@@ -5,6 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "kafkalite/files/memory_file_system.h"
+#include "kafkalite/testing/faults.h"
+#include "kafkalite/testing/matchers.h"
 #include "kafkalite/testing/scenario.h"
 
 namespace kafkalite::testing {
@@ -188,7 +190,7 @@ class Unclean : public Configs {
     ASSERT_TRUE(AwaitIsr({1})) << State();
     MustSend(*MakeProducer(Acks::kAll), "b");
     ASSERT_TRUE(cluster_->Kill(1).ok());
-    ASSERT_TRUE(AwaitLeader(-1)) << State();
+    ASSERT_TRUE(AwaitNoLeader()) << State();
     ASSERT_TRUE(cluster_->Restart(2).ok());
     Wait(milliseconds(300));
     ASSERT_EQ(Describe().leader, -1) << State();
@@ -293,7 +295,7 @@ TEST_P(ConfigsOfHours, ABrokerThatWasDownHasTheSettingsWhenItIsBack) {
 TEST_P(ConfigsOfHours, AChangeGoesOnUnderTheNextController) {
   Start();
   for (int i = 0; i < 5; ++i) {
-    faults_->ExpireSession(AwaitController());
+    ASSERT_THAT(faults_->ExpireSession(AwaitController()), IsOk());
     Set("retention.ms", std::to_string(1000 + i));
     EXPECT_EQ(topic_->Describe()->config.at("retention.ms"), std::to_string(1000 + i));
   }
@@ -432,7 +434,7 @@ TEST_P(Configs, ADeletionWaitsForAReplicaUntilThatIsNoLongerInSync) {
   Start();
   SendMany(5, 10);
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Cut(1, 3);
+  ASSERT_THAT(faults_->Cut(1, 3), IsOk());
   MustSend(*MakeProducer(Acks::kLeader), "what 3 misses");
   const auto low = topic_->DeleteRecords(0, 5);
   ASSERT_TRUE(low.ok()) << low.status() << State();
@@ -447,7 +449,7 @@ TEST_P(Configs, ADeletionThatAReplicaInSyncDoesNotFollowSaysWhich) {
   Start({.call_timeout = milliseconds(2000)});
   SendMany(5, 10);
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Cut(1, 3);  // which misses nothing, and so stays in sync
+  ASSERT_THAT(faults_->Cut(1, 3), IsOk());  // which misses nothing, and so stays in sync
   const absl::Status late = topic_->DeleteRecords(0, kHighWatermark).status();
   EXPECT_TRUE(absl::IsDeadlineExceeded(late)) << late;
   EXPECT_TRUE(absl::StrContains(

@@ -1,42 +1,63 @@
 // File: faults.h
 //
-// Faults between the nodes of an in-process cluster, real or simulated.
+// Faults on demand, in a cluster of this process, real or simulated.
 //
-//   kafkalite::testing::Faults faults(*cluster);
-//   faults.Isolate(1, Faults::Scope::kEverything);   // broker 1 is alone
+//   Faults faults(*cluster);
+//   faults.Isolate(1);                          // nobody hears broker 1, and it hears nobody
+//   faults.CutOneWay(2, Node::Coordination());  // broker 2 is not heard of by coordination
+//   faults.Disturb(3, Node::Clients(), {.delay = 5ms, .loss = 0.1});
+//   faults.FailRequests({.api = Api::kProduce}, model::ErrorCode::kNotEnoughReplicas, /*times=*/3);
 //   ...
 //   faults.HealAll();
 //
-// A link that is cut delivers nothing, silently: callers find out by their timeouts, or when it is
-// healed. Links are one-way; the verbs here work on both directions unless they say otherwise.
-// Killing, pausing and restarting brokers are verbs of Cluster.
+// What kills, stops, pauses and starts brokers are verbs of Cluster.
 //
-// Thread safety: any thread. Lifetime: not beyond its cluster.
+// A link that is cut delivers nothing, silently: callers find out by their timeouts, or when it is
+// healed. Links are one-way; a verb works on both directions unless it says otherwise.
+//
+// Thread safety: any thread. Lifetime: not beyond its cluster. All Faults of one cluster are the
+// same; what was done stays when one is destroyed.
+// Errors: INVALID_ARGUMENT for what makes no sense, NOT_FOUND for a broker that the cluster does
+// not have, FAILED_PRECONDITION for what this cluster, or its present state, does not allow. The
+// message ends with the state of the cluster, and nothing was done.
 
 #ifndef KAFKALITE_TESTING_FAULTS_H_
 #define KAFKALITE_TESTING_FAULTS_H_
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "kafkalite/base/network.h"
 #include "kafkalite/cluster.h"
+#include "kafkalite/model/error_code.h"
+#include "kafkalite/testing/node.h"
+#include "kafkalite/testing/requests.h"
 
 namespace kafkalite::testing {
+
+class RequestTap;
+struct RequestRule;
+
+// What may happen to the messages between two nodes; see there.
+using Disturbance = base::Disturbance;
 
 class Faults {
  public:
   explicit Faults(Cluster& cluster);
+  ~Faults();
+  Faults(const Faults&) = delete;
+  Faults& operator=(const Faults&) = delete;
 
-  // Between two brokers.
-  void Cut(int32_t a, int32_t b);
-  void CutOneWay(int32_t from, int32_t to);
-  void Heal(int32_t a, int32_t b);
-  // Every message from `from` to `to` takes this much longer.
-  void Delay(int32_t from, int32_t to, std::chrono::nanoseconds delay);
+  // --- Links ------------------------------------------------------------------------------------
 
-  // Between a broker and coordination: it stays reachable for everybody else.
-  void CutFromCoordination(int32_t broker);
-  void HealToCoordination(int32_t broker);
+  // Messages under way are lost, too.
+  absl::Status Cut(Node a, Node b);
+  absl::Status CutOneWay(Node from, Node to);
+  absl::Status Heal(Node a, Node b);
 
   enum class Scope {
     kBrokers,                 // clients and coordination still reach it
@@ -44,22 +65,59 @@ class Faults {
     kClients,                 // brokers and coordination still reach it
     kEverything,
   };
-  // Cuts a broker from all others in the scope. Clients are those made before this call.
-  void Isolate(int32_t broker, Scope scope);
+  // Cuts a broker from all others in the scope.
+  absl::Status Isolate(int32_t broker, Scope scope = Scope::kEverything);
 
-  // One way: the broker still gets what clients (made before this call) ask, its answers are lost.
-  void CutAnswersToClients(int32_t broker);
+  // In the place of an earlier disturbance of the same link; {} ends it. What cannot happen to the
+  // link of a session, as that is one connection, is refused for coordination: duplication,
+  // reordering.
+  absl::Status Disturb(Node a, Node b, const Disturbance& disturbance);
+  absl::Status DisturbOneWay(Node from, Node to, const Disturbance& disturbance);
+
+  // --- Coordination -----------------------------------------------------------------------------
 
   // Ends the broker's session, as if it had been silent for its timeout.
-  void ExpireSession(int32_t broker);
+  absl::Status ExpireSession(int32_t broker);
 
-  // Undoes every cut and delay.
+  // --- Requests ---------------------------------------------------------------------------------
+
+  static constexpr int kForEver = -1;
+
+  // The broker answers the next `times` requests that fit with an error, and does not carry them
+  // out. Of a request about several partitions or topics only those that fit are in error.
+  absl::Status FailRequests(const RequestFilter& filter, model::ErrorCode error, int times = 1);
+  // They reach the broker so much later.
+  absl::Status DelayRequests(const RequestFilter& filter, std::chrono::nanoseconds delay,
+                             int times = 1);
+  // They get lost: nobody carries them out, or answers.
+  absl::Status DropRequests(const RequestFilter& filter, int times = 1);
+  // They are carried out, and nobody hears the answer.
+  absl::Status DropAnswers(const RequestFilter& filter, int times = 1);
+  // They are carried out, and the connection breaks within the answer: the caller of a fetch has
+  // the first half of the batches, other callers hear that the connection broke.
+  absl::Status TruncateAnswers(const RequestFilter& filter, int times = 1);
+
+  // Remembers the requests that reach brokers from now on: the last 100,000.
+  void RecordRequests();
+  // Of those remembered, in the order of their arrival.
+  std::vector<RecordedRequest> Requests(const RequestFilter& filter = {}) const;
+  // And remembers no more.
+  void ForgetRequests();
+
+  // ----------------------------------------------------------------------------------------------
+
+  // Undoes everything above that is not over by itself.
   void HealAll();
 
  private:
-  void SetCut(int32_t from, int32_t to, bool cut);
+  absl::Status CheckBroker(int32_t broker) const;
+  absl::Status CheckLink(Node a, Node b) const;
+  absl::Status CheckFilter(const RequestFilter& filter, int times) const;
+  absl::Status Refuse(absl::StatusCode code, std::string_view why) const;
+  absl::Status AddRule(RequestRule rule);
 
   Cluster& cluster_;
+  const std::shared_ptr<RequestTap> tap_;
 };
 
 }  // namespace kafkalite::testing

@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "kafkalite/testing/faults.h"
+#include "kafkalite/testing/matchers.h"
 #include "kafkalite/testing/scenario.h"
 
 namespace kafkalite::testing {
@@ -23,7 +25,7 @@ TEST_P(Rules, Rule1_ADeposedLeaderTruncatesByEpochWhatDiverged) {
   auto one = MakeProducer(Acks::kLeader);
   MustSend(*one, "common");
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Isolate(1, Faults::Scope::kBrokersAndCoordination);
+  ASSERT_THAT(faults_->Isolate(1, Faults::Scope::kBrokersAndCoordination), IsOk());
   MustSend(*one, "lost-1");
   MustSend(*one, "lost-2");
   ASSERT_TRUE(Eventually([&] { return ReadReplica(2).is_leader || ReadReplica(3).is_leader; }));
@@ -50,7 +52,7 @@ TEST_P(Rules, Rule2_DivergenceOverSeveralEpochsIsFound) {
   auto one = MakeProducer(Acks::kLeader);
   MustSend(*one, "common");
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Isolate(1, Faults::Scope::kBrokersAndCoordination);
+  ASSERT_THAT(faults_->Isolate(1, Faults::Scope::kBrokersAndCoordination), IsOk());
   for (int i = 0; i < 5; ++i) MustSend(*one, "lost");
   ASSERT_TRUE(Eventually([&] { return ReadReplica(2).is_leader || ReadReplica(3).is_leader; }));
   auto all = MakeProducer(Acks::kAll);
@@ -84,7 +86,7 @@ TEST_P(Rules, Rule4_AFollowerThatMissedEpochsOfTheSameLeaderAgreesAgain) {
   auto one = MakeProducer(Acks::kLeader);
   MustSend(*one, "common");
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Isolate(3, Faults::Scope::kBrokersAndCoordination);
+  ASSERT_THAT(faults_->Isolate(3, Faults::Scope::kBrokersAndCoordination), IsOk());
   ASSERT_TRUE(AwaitIsr({1, 2})) << State();
   ASSERT_TRUE(cluster_->Shutdown(1).ok());
   ASSERT_TRUE(AwaitLeader(2)) << State();
@@ -103,7 +105,7 @@ TEST_P(Rules, Rule7_AFollowerBehindTheLogStartRestartsThere) {
   auto one = MakeProducer(Acks::kLeader);
   MustSend(*one, "first");
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Isolate(3, Faults::Scope::kBrokersAndCoordination);
+  ASSERT_THAT(faults_->Isolate(3, Faults::Scope::kBrokersAndCoordination), IsOk());
   ASSERT_TRUE(AwaitIsr({1, 2})) << State();
   for (int i = 0; i < 100; ++i) MustSend(*one, std::string(1000, 'x'));
   ASSERT_GT(ReadReplica(1).log_start_offset, 0);
@@ -123,7 +125,7 @@ TEST_P(Rules, Rule8_AnUnconfirmedShrinkDoesNotCommit) {
   MustSend(*all, "a");
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
   // The leader cannot tell coordination that it has lost its followers.
-  faults_->Isolate(1, Faults::Scope::kBrokersAndCoordination);
+  ASSERT_THAT(faults_->Isolate(1, Faults::Scope::kBrokersAndCoordination), IsOk());
   Ticket ticket = all->Send({.topic = kTopic, .partition = 0, .value = "b"});
   Wait(milliseconds(250));  // longer than the lag allowed, shorter than the session
   EXPECT_EQ(ReadReplica(1).high_watermark, 1);
@@ -137,8 +139,8 @@ TEST_P(Rules, Rule9_AnEmptyReplicaIsNotInSyncBeforeItHasCaughtUp) {
   for (int i = 0; i < 10; ++i) MustSend(*all, std::to_string(i));
   ASSERT_TRUE(AwaitControllerThat([](int32_t id) { return id != 3; })) << State();
   ASSERT_TRUE(cluster_->Kill(3).ok());
-  faults_->CutOneWay(3, 1);  // it hears, and cannot fetch
-  faults_->CutOneWay(3, 2);
+  ASSERT_THAT(faults_->CutOneWay(3, 1), IsOk());  // it hears, and cannot fetch
+  ASSERT_THAT(faults_->CutOneWay(3, 2), IsOk());
   ASSERT_TRUE(cluster_->Restart(3).ok());
   Wait(milliseconds(100));
   EXPECT_EQ(Describe().isr.size(), 2u);
@@ -183,7 +185,7 @@ TEST_P(Rules, Rule11_MinInsyncReplicasIsCheckedBeforeTheAppend) {
 TEST_P(Rules, Rule12_AControllerThatIsCutOffIsSucceededAndItsWritesAreRefused) {
   Start();
   const int32_t old = AwaitController();
-  faults_->CutFromCoordination(old);
+  ASSERT_THAT(faults_->Cut(old, Node::Coordination()), IsOk());
   ASSERT_TRUE(Eventually([&] {
     int controllers = 0;
     for (const int32_t id : cluster_->broker_ids()) {
@@ -223,7 +225,7 @@ TEST_P(Rules, Rule15_AWipedBrokerMayNotLeadBeforeItHasCaughtUp) {
   const int32_t second = Describe().leader;
   const int32_t third = 5 - second;
   // It comes back empty, and cannot fetch.
-  for (const int32_t other : {2, 3, 4}) faults_->CutOneWay(1, other);
+  for (const int32_t other : {2, 3, 4}) ASSERT_THAT(faults_->CutOneWay(1, other), IsOk());
   ASSERT_TRUE(cluster_->Restart(1).ok());
   ASSERT_TRUE(cluster_->Kill(second).ok());
   ASSERT_TRUE(AwaitLeader(third)) << State();
@@ -242,8 +244,9 @@ TEST_P(Rules, Rule16_ALeaderRecoversFromALostIsrWrite) {
   auto all = MakeProducer(Acks::kAll);
   MustSend(*all, "a");
   // A session that outlives the cut, and a follower that falls behind meanwhile.
-  faults_->Cut(1, 3);
-  faults_->CutOneWay(static_cast<int32_t>(-1), 1);  // coordination's answers to broker 1 are lost
+  ASSERT_THAT(faults_->Cut(1, 3), IsOk());
+  ASSERT_THAT(faults_->CutOneWay(Node::Coordination(), 1),
+              IsOk());  // coordination's answers to broker 1 are lost
   auto one = MakeProducer(Acks::kLeader);
   MustSend(*one, "b");
   Wait(milliseconds(260));
@@ -258,7 +261,7 @@ TEST_P(Rules, Rule21_ARetryOnANewLeaderIsNotAppendedTwice) {
   Start();
   auto all = MakeProducer(Acks::kAll);
   MustSend(*all, "a");
-  faults_->CutAnswersToClients(1);
+  ASSERT_THAT(faults_->CutOneWay(1, Node::Clients()), IsOk());
   Ticket ticket = all->Send({.topic = kTopic, .partition = 0, .value = "b"});
   EXPECT_FALSE(ticket.Wait(milliseconds(50)).ok());
   ASSERT_TRUE(Eventually([&] { return ReadReplica(2).log_end_offset == 2; }));
@@ -267,6 +270,7 @@ TEST_P(Rules, Rule21_ARetryOnANewLeaderIsNotAppendedTwice) {
   ASSERT_TRUE(where.ok()) << where.status();
   EXPECT_EQ(where->offset, 1);
   MustSend(*all, "c");
+  faults_->HealAll();  // for the consumer, which is another client
   EXPECT_EQ(Consume(), (std::vector<std::string>{"a", "b", "c"}));
 }
 
@@ -274,7 +278,7 @@ TEST_P(Rules, Rule23_ACommandThatWasLostIsRepeated) {
   Start({}, {.assignment = {{2, 3, 1}}});
   ASSERT_TRUE(AwaitControllerThat([](int32_t id) { return id == 1; })) << State();
   ASSERT_TRUE(Eventually([&] { return Describe().leader == 2 || topic_->ElectLeader(0).ok(); }));
-  faults_->CutOneWay(1, 3);
+  ASSERT_THAT(faults_->CutOneWay(1, 3), IsOk());
   ASSERT_TRUE(cluster_->Kill(2).ok());
   Wait(milliseconds(100));
   EXPECT_FALSE(ReadReplica(3).is_leader);

@@ -12,25 +12,21 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "gtest/gtest.h"
-#include "kafkalite/client/await.h"
-#include "kafkalite/cluster_core.h"
-#include "kafkalite/coordination/coordination.h"
-#include "kafkalite/coordination/znodes.h"
 #include "kafkalite/kafkalite.h"
-#include "kafkalite/model/ids.h"
+#include "kafkalite/testing/await.h"
 #include "kafkalite/testing/faults.h"
+#include "kafkalite/testing/matchers.h"
 #include "kafkalite/testing/simulation.h"
+#include "kafkalite/testing/state.h"
 
 namespace kafkalite::testing {
 
 inline constexpr char kTopic[] = "first-test";
-
-// A client of coordination that no fault is aimed at.
-inline constexpr int32_t kObserver = -100000;
 
 // The parameter: a seed, or kRealTime.
 inline constexpr int kRealTime = -1;
@@ -56,13 +52,10 @@ class ScenarioTest : public ::testing::TestWithParam<int> {
     ASSERT_TRUE(cluster.ok()) << cluster.status();
     cluster_ = *std::move(cluster);
     faults_ = std::make_unique<Faults>(*cluster_);
-    observer_ = CoreOf(*cluster_).coordination().Connect(
-        {.client = kObserver, .timeout = std::chrono::hours(1)}, nullptr);
   }
   // Everything of it, in order; what is on disk stays.
   void StopCluster() {
     topic_.reset();
-    observer_.reset();
     faults_.reset();
     cluster_.reset();
     simulation_.reset();
@@ -106,24 +99,9 @@ class ScenarioTest : public ::testing::TestWithParam<int> {
 
   // The truth: what coordination holds, whatever any broker believes.
   PartitionDescription Describe() {
-    PartitionDescription now;
-    auto& executor = CoreOf(*cluster_).executor();
-    const model::TopicPartition tp{kTopic, model::PartitionId(0)};
-    const auto node = client::Await<coordination::GetResult>(
-        executor, executor.clock().Now() + std::chrono::seconds(5), [&](auto reply) {
-          observer_->Get(coordination::paths::PartitionState(tp), {},
-                         [reply](coordination::GetResult result) { reply(std::move(result)); });
-        });
-    EXPECT_TRUE(node.ok()) << node.status();
-    if (!node.ok()) return now;
-    const auto state = coordination::PartitionState::Parse("state", node->data);
-    EXPECT_TRUE(state.ok()) << state.status();
-    if (!state.ok()) return now;
-    now.partition = 0;
-    now.leader = state->leader.value();
-    now.leader_epoch = state->leader_epoch.value();
-    for (const model::BrokerId member : state->isr) now.isr.push_back(member.value());
-    return now;
+    auto stored = StoredPartition(*cluster_, kTopic, 0);
+    EXPECT_THAT(stored, IsOk());
+    return stored.ok() ? *std::move(stored) : PartitionDescription();
   }
   // 0 if none is found in time.
   int32_t AwaitController() {
@@ -139,45 +117,20 @@ class ScenarioTest : public ::testing::TestWithParam<int> {
     for (int i = 0; i < 50; ++i) {
       const int32_t controller = AwaitController();
       if (suits(controller)) return AwaitIsr({1, 2, 3});
-      faults_->ExpireSession(controller);
+      EXPECT_THAT(faults_->ExpireSession(controller), IsOk());
       Wait(std::chrono::milliseconds(100));
     }
     return false;
   }
   // For the message of a failed assertion.
-  std::string State() {
-    const PartitionDescription stored = Describe();
-    std::string text = "stored: leader " + std::to_string(stored.leader) + " epoch " +
-                       std::to_string(stored.leader_epoch) + " isr";
-    for (const int32_t member : stored.isr) text += " " + std::to_string(member);
-    for (const int32_t id : cluster_->broker_ids()) {
-      text += "\nbroker " + std::to_string(id) + ":";
-      if (cluster_->broker(id).is_controller().value_or(false)) text += " controller";
-      const auto replica = cluster_->broker(id).ReadReplica(kTopic, 0);
-      if (!replica.ok()) {
-        text += " " + std::string(replica.status().message());
-        continue;
-      }
-      text += replica->is_leader ? " leads" : " follows " + std::to_string(replica->leader);
-      text += " epoch " + std::to_string(replica->leader_epoch) + " log [" +
-              std::to_string(replica->log_start_offset) + ", " +
-              std::to_string(replica->log_end_offset) + ") high watermark " +
-              std::to_string(replica->high_watermark);
-    }
-    return text;
-  }
-  bool AwaitLeader(int32_t broker) {
-    return Eventually([&] { return Describe().leader == broker; });
-  }
+  std::string State() { return DescribeState(*cluster_); }
+  bool AwaitLeader(int32_t broker) { return AwaitLeaderIs(*cluster_, kTopic, 0, broker).ok(); }
   bool AwaitLeaderOtherThan(int32_t broker) {
-    return Eventually([&] { return Describe().leader != broker && Describe().leader > 0; });
+    return testing::AwaitLeaderOtherThan(*cluster_, kTopic, 0, broker).ok();
   }
+  bool AwaitNoLeader() { return testing::AwaitNoLeader(*cluster_, kTopic, 0).ok(); }
   bool AwaitIsr(std::vector<int32_t> isr) {
-    return Eventually([&] {
-      std::vector<int32_t> now = Describe().isr;
-      std::sort(now.begin(), now.end());
-      return now == isr;
-    });
+    return testing::AwaitIsr(*cluster_, kTopic, 0, std::move(isr)).ok();
   }
   Replica ReadReplica(int32_t broker) {
     auto replica = cluster_->broker(broker).ReadReplica(kTopic, 0);
@@ -220,7 +173,6 @@ class ScenarioTest : public ::testing::TestWithParam<int> {
   std::unique_ptr<Simulation> simulation_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<Faults> faults_;
-  std::unique_ptr<coordination::Session> observer_;
   std::optional<Topic> topic_;
 };
 

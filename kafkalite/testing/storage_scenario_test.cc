@@ -5,7 +5,9 @@
 
 #include "kafkalite/base/budget.h"
 #include "kafkalite/storage/memory/memory_storage.h"
+#include "kafkalite/testing/faults.h"
 #include "kafkalite/testing/forwarding_log.h"
+#include "kafkalite/testing/matchers.h"
 #include "kafkalite/testing/scenario.h"
 
 namespace kafkalite::testing {
@@ -109,8 +111,8 @@ TEST_P(BrokenStorage, AReadErrorAtTheLeaderTakesNothingFromItsFollowers) {
   auto producer = MakeProducer(Acks::kAll);
   for (int i = 0; i < 5; ++i) MustSend(*producer, std::to_string(i));
   ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
-  faults_->Cut(1, 2);
-  faults_->Cut(1, 3);
+  ASSERT_THAT(faults_->Cut(1, 2), IsOk());
+  ASSERT_THAT(faults_->Cut(1, 3), IsOk());
   Ticket ticket = producer->Send({.topic = kTopic, .partition = 0, .value = "5"});
   Wait(milliseconds(20));
   failures_[1]->read = 10;

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <thread>
 
+#include "kafkalite/testing/faults.h"
+#include "kafkalite/testing/matchers.h"
 #include "kafkalite/testing/scenario.h"
 
 namespace kafkalite::testing {
@@ -30,7 +32,7 @@ TEST_P(Topics, OneOfADeletedOnesNameHasItsOwnLogsUnderALaterController) {
   Start();
   auto producer = MakeProducer(Acks::kAll);
   MustSend(*producer, "old");
-  faults_->ExpireSession(AwaitController());
+  ASSERT_THAT(faults_->ExpireSession(AwaitController()), IsOk());
   Wait(milliseconds(200));
   ASSERT_TRUE(AwaitIsr({1, 2, 3})) << State();
   Recreate({{1, 2, 3}});
@@ -79,7 +81,7 @@ TEST_P(Topics, ARetryOfRecordsFromLongAgoIsRecognised) {
     return producer->Send({.topic = kTopic, .partition = 0, .value = value, .timestamp = 1000});
   };
   ASSERT_TRUE(send("a").Wait().ok());
-  faults_->CutAnswersToClients(1);
+  ASSERT_THAT(faults_->CutOneWay(1, Node::Clients()), IsOk());
   Ticket ticket = send("b");
   Wait(seconds(70));
   faults_->HealAll();

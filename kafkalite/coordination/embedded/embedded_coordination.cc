@@ -63,6 +63,10 @@ void EmbeddedCoordination::ExpireClient(int32_t client) { server_->ExpireClient(
 std::vector<uint64_t> EmbeddedCoordination::DisownClient(int32_t client) {
   return server_->DisownClient(client);
 }
+GetResult EmbeddedCoordination::Peek(std::string_view path) const { return server_->Peek(path); }
+ChildrenResult EmbeddedCoordination::PeekChildren(std::string_view path) const {
+  return server_->PeekChildren(path);
+}
 size_t EmbeddedCoordination::session_count() const { return server_->session_count(); }
 void EmbeddedCoordination::Close() { server_->CloseFiles(); }
 absl::Status EmbeddedCoordination::status() const { return server_->status(); }

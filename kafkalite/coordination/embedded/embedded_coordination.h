@@ -34,6 +34,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -83,6 +84,11 @@ class EmbeddedCoordination final : public Coordination {
   std::vector<uint64_t> DisownClient(int32_t client);
 
   size_t session_count() const;
+
+  // What the tree holds now, whoever has been told of it: for tests. Asks nobody, waits for
+  // nothing.
+  GetResult Peek(std::string_view path) const;
+  ChildrenResult PeekChildren(std::string_view path) const;
 
   // Why the engine is down: OK unless its files failed.
   absl::Status status() const;

@@ -263,6 +263,16 @@ void TreeServer::ExpireClient(int32_t client) {
   Deliver();
 }
 
+GetResult TreeServer::Peek(std::string_view path) {
+  base::MutexLock lock(mu_);
+  return tree_.Get(path, std::nullopt);
+}
+
+ChildrenResult TreeServer::PeekChildren(std::string_view path) {
+  base::MutexLock lock(mu_);
+  return tree_.Children(path, std::nullopt);
+}
+
 size_t TreeServer::session_count() const {
   base::MutexLock lock(mu_);
   return sessions_.size();

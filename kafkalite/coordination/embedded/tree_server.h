@@ -51,6 +51,9 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
   void ExpireClient(int32_t client);
 
   size_t session_count() const;
+  // See EmbeddedCoordination.
+  GetResult Peek(std::string_view path);
+  ChildrenResult PeekChildren(std::string_view path);
 
   // Why the server is down, if its files failed.
   absl::Status status() const;

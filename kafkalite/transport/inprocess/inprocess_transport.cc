@@ -210,6 +210,11 @@ std::shared_ptr<InProcessTransport::Endpoint> InProcessTransport::EndpointOf(
   return slot;
 }
 
+std::shared_ptr<Interceptor> InProcessTransport::interceptor() {
+  base::MutexLock lock(mu_);
+  return interceptor_;
+}
+
 void InProcessTransport::SetInterceptor(std::shared_ptr<Interceptor> interceptor) {
   base::MutexLock lock(mu_);
   interceptor_ = interceptor;

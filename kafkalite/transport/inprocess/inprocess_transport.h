@@ -30,6 +30,7 @@ class InProcessTransport final : public Transport {
 
   // Every call that reaches a broker goes through it from now on; null: none does.
   void SetInterceptor(std::shared_ptr<Interceptor> interceptor);
+  std::shared_ptr<Interceptor> interceptor();
 
   // A broker's address: who listens there now, if anybody. (Public for the channels.)
   struct Endpoint {
