@@ -287,6 +287,12 @@ std::shared_ptr<server::BrokerServer> ClusterCore::server(int32_t broker) const 
   return found == brokers_.end() ? nullptr : found->second.parts.server;
 }
 
+std::shared_ptr<storage::FileStorage> ClusterCore::file_storage(int32_t broker) const {
+  base::MutexLock lock(mu_);
+  const auto found = brokers_.find(broker);
+  return found == brokers_.end() ? nullptr : found->second.parts.files;
+}
+
 absl::StatusOr<std::vector<std::string>> ClusterCore::repairs(int32_t broker) const {
   KL_RETURN_IF_ERROR(state(broker).status());
   base::MutexLock lock(mu_);

@@ -53,10 +53,15 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   base::Executor& executor() { return *executor_; }
   coordination::EmbeddedCoordination& coordination() { return *coordination_; }
 
+  // Null: in memory.
+  const ClusterFiles* files() const { return files_.get(); }
+
   std::vector<int32_t> broker_ids() const;
   absl::StatusOr<BrokerState> state(int32_t broker) const;
   // Null unless it runs or is paused.
   std::shared_ptr<server::BrokerServer> server(int32_t broker) const;
+  // Null, too, if it keeps its logs elsewhere.
+  std::shared_ptr<storage::FileStorage> file_storage(int32_t broker) const;
   absl::StatusOr<int32_t> controller() const;
   // What the broker's start found damaged in its files, in words.
   absl::StatusOr<std::vector<std::string>> repairs(int32_t broker) const;

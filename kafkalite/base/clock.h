@@ -6,6 +6,7 @@
 #ifndef KAFKALITE_BASE_CLOCK_H_
 #define KAFKALITE_BASE_CLOCK_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -26,7 +27,16 @@ class Clock {
   virtual ~Clock() = default;
   virtual Time Now() const = 0;
   // Milliseconds since 1970-01-01 UTC, the unit of record timestamps. May jump.
-  virtual int64_t WallMillis() const = 0;
+  int64_t WallMillis() const { return ReadWall() + jumped_.load(std::memory_order_relaxed); }
+  // For tests: it does.
+  void JumpWall(std::chrono::milliseconds by) {
+    jumped_.fetch_add(by.count(), std::memory_order_relaxed);
+  }
+
+ private:
+  virtual int64_t ReadWall() const = 0;
+
+  std::atomic<int64_t> jumped_{0};
 };
 
 }  // namespace kafkalite::base

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <utility>
 
@@ -37,7 +38,7 @@ void JoinUnlessSelf(std::thread thread) {
 
 Time SystemClock::Now() const { return std::chrono::steady_clock::now(); }
 
-int64_t SystemClock::WallMillis() const {
+int64_t SystemClock::ReadWall() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -91,10 +92,23 @@ bool RealExecutor::PostCallback(Task& task) { return callbacks_->Post(task); }
 
 class RealExecutor::Queue final : public WorkQueue {
  public:
-  ~Queue() override { pool_->Shutdown(); }
-  void Post(Task task) override { pool_->Post(task); }
+  ~Queue() override {
+    slower_->store(Duration::zero(), std::memory_order_relaxed);
+    pool_->Shutdown();
+  }
+  void Post(Task task) override {
+    Task slow = [slower = slower_, task = std::move(task)]() mutable {
+      const Duration more = slower->load(std::memory_order_relaxed);
+      if (more > Duration::zero()) std::this_thread::sleep_for(more);
+      task();
+    };
+    pool_->Post(slow);
+  }
+  void SlowDown(Duration each) override { slower_->store(each, std::memory_order_relaxed); }
 
  private:
+  const std::shared_ptr<std::atomic<Duration>> slower_ =
+      std::make_shared<std::atomic<Duration>>(Duration::zero());
   const std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(1);
 };
 

@@ -25,7 +25,9 @@ namespace kafkalite::base {
 class SystemClock final : public Clock {
  public:
   Time Now() const override;
-  int64_t WallMillis() const override;
+
+ private:
+  int64_t ReadWall() const override;
 };
 
 class RealExecutor final : public Executor {

@@ -16,7 +16,7 @@ constexpr int64_t kWallEpochMillis = 1767225600000;
 
 }  // namespace
 
-int64_t SimExecutor::VirtualClock::WallMillis() const {
+int64_t SimExecutor::VirtualClock::ReadWall() const {
   return kWallEpochMillis +
          std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
 }
@@ -75,6 +75,7 @@ class SimExecutor::Queue final : public WorkQueue {
     state_->tasks.push_back(std::move(task));
     if (state_->tasks.size() == 1 && !state_->running) State::Arm(state_);
   }
+  void SlowDown(Duration each) override { state_->slower = each; }
 
  private:
   struct State {
@@ -91,6 +92,7 @@ class SimExecutor::Queue final : public WorkQueue {
     }
     static void Arm(const std::shared_ptr<State>& state) {
       const auto delay =
+          state->slower +
           std::chrono::microseconds(state->random.Below(state->random.OneIn(50) ? 20'000 : 200));
       state->executor.PostAt(state->executor.clock_.now_ + delay, [state] {
         if (state->tasks.empty()) return;
@@ -103,6 +105,7 @@ class SimExecutor::Queue final : public WorkQueue {
     SimExecutor& executor;
     Random random;
     std::deque<Task> tasks;
+    Duration slower = Duration::zero();
     bool running = false;
     bool closed = false;
   };

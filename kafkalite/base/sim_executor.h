@@ -56,9 +56,9 @@ class SimExecutor final : public Executor {
   class VirtualClock final : public Clock {
    public:
     Time Now() const override { return now_; }
-    int64_t WallMillis() const override;
 
    private:
+    int64_t ReadWall() const override;
     friend class SimExecutor;
     Time now_ = Time(std::chrono::seconds(1));
   };

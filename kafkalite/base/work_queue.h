@@ -13,6 +13,7 @@
 #define KAFKALITE_BASE_WORK_QUEUE_H_
 
 #include "absl/functional/any_invocable.h"
+#include "kafkalite/base/clock.h"
 
 namespace kafkalite::base {
 
@@ -20,6 +21,9 @@ class WorkQueue {
  public:
   virtual ~WorkQueue() = default;
   virtual void Post(absl::AnyInvocable<void()> task) = 0;
+  // For tests: each task that begins from now on takes so much longer. Destruction does not wait
+  // for that.
+  virtual void SlowDown(Duration each) = 0;
 };
 
 }  // namespace kafkalite::base

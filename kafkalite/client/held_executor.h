@@ -63,6 +63,7 @@ class HeldExecutor final : public base::Executor {
    public:
     explicit Queue(std::shared_ptr<Tasks> tasks) : tasks_(std::move(tasks)) {}
     void Post(base::Task task) override { tasks_->push_back(std::move(task)); }
+    void SlowDown(base::Duration) override {}
 
    private:
     const std::shared_ptr<Tasks> tasks_;

@@ -282,7 +282,7 @@ class BoundedFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     return files_->fs().Lock(path);
   }
-  std::string BootId() override { return files_->fs().BootId(); }
+  std::string BootId(const std::string& path) override { return files_->fs().BootId(path); }
 
  private:
   const std::shared_ptr<OpenFiles> files_;

@@ -90,9 +90,9 @@ class FileSystem {
   // Makes the file if need be, and leaves it there. ALREADY_EXISTS also for a holder in this
   // process. Keeps out other calls of Lock, nothing else.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
-  // Another one after each start of the machine: whether what was written and not synced can have
-  // been lost. Empty if the system does not say.
-  virtual std::string BootId() = 0;
+  // Another one after each start of the machine that `path` is on: whether what was written and not
+  // synced can have been lost. Empty if the system does not say.
+  virtual std::string BootId(const std::string& path) = 0;
 };
 
 // --- Made of the above ---------------------------------------------------------------------------

@@ -331,9 +331,9 @@ TEST_P(FileSystemContractTest, ASecondLockIsRefused) {
 }
 
 TEST_P(FileSystemContractTest, TheBootIdStaysWhileTheMachineRuns) {
-  EXPECT_EQ(fs_.BootId(), fs_.BootId());
-  EXPECT_EQ(fs_.BootId().find('\n'), std::string::npos);
-  EXPECT_NE(fs_.BootId(), "");
+  EXPECT_EQ(fs_.BootId("/"), fs_.BootId("/"));
+  EXPECT_EQ(fs_.BootId("/").find('\n'), std::string::npos);
+  EXPECT_NE(fs_.BootId("/"), "");
 }
 
 // --- Made of the above ---------------------------------------------------------------------------

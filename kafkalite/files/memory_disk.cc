@@ -37,6 +37,17 @@ void Restart(MemoryNode& node, base::Random& random,
   for (const auto& [name, child] : node.names) Restart(*child, random, options);
 }
 
+// A name for each node, as far as folders go: there are no links.
+void CloneInto(MemoryNode& from, MemoryNode& to) {
+  to.is_folder = from.is_folder;
+  to.contents = from.contents.Clone();
+  for (const auto& [name, child] : from.names) {
+    to.names[name] = std::make_shared<MemoryNode>();
+    CloneInto(*child, *to.names[name]);
+  }
+  to.durable_names = to.names;
+}
+
 }  // namespace
 
 // --- MemoryContents ------------------------------------------------------------------------------
@@ -58,23 +69,23 @@ void MemoryContents::Apply(std::string& to, const Change& change) {
 
 size_t MemoryContents::Read(int64_t position, std::span<char> out) const {
   if (position >= size()) return 0;
-  return bytes_.copy(out.data(), out.size(), static_cast<size_t>(position));
+  return bytes_.get().copy(out.data(), out.size(), static_cast<size_t>(position));
 }
 
 void MemoryContents::Write(int64_t position, std::string_view bytes) {
   if (bytes.empty()) return;
   unsynced_.push_back({position, std::string(bytes)});
-  Apply(bytes_, unsynced_.back());
+  Apply(bytes_.Own(), unsynced_.back());
 }
 
 void MemoryContents::Truncate(int64_t size) {
   unsynced_.push_back({size, std::nullopt});
-  Apply(bytes_, unsynced_.back());
+  Apply(bytes_.Own(), unsynced_.back());
 }
 
 void MemoryContents::Sync() {
   // Not simply all of bytes_: some of it may be forgotten.
-  for (const Change& change : unsynced_) Apply(durable_, change);
+  for (const Change& change : unsynced_) Apply(durable_.Own(), change);
   unsynced_.clear();
 }
 
@@ -88,10 +99,17 @@ void MemoryContents::Crash(base::Random random, const MemoryFileSystem::CrashOpt
       const bool whole = (options.in_order && !last) || random.OneIn(2);
       if (!whole) change.bytes->resize(random.Below(change.bytes->size() + 1));
     }
-    Apply(durable_, change);
+    Apply(durable_.Own(), change);
   }
   unsynced_.clear();
-  bytes_ = durable_;
+  bytes_ = durable_.Share();
+}
+
+MemoryContents MemoryContents::Clone() {
+  MemoryContents clone;
+  clone.bytes_ = bytes_.Share();
+  clone.durable_ = clone.bytes_.Share();
+  return clone;
 }
 
 void MemoryContents::Corrupt(int64_t position, std::string_view bytes) {
@@ -101,8 +119,8 @@ void MemoryContents::Corrupt(int64_t position, std::string_view bytes) {
       if (at >= 0 && at < static_cast<int64_t>(to.size())) to[static_cast<size_t>(at)] = bytes[i];
     }
   };
-  overlay(bytes_, 0);
-  overlay(durable_, 0);
+  overlay(bytes_.Own(), 0);
+  overlay(durable_.Own(), 0);
   for (Change& change : unsynced_) {
     if (change.bytes.has_value()) overlay(*change.bytes, change.position);
   }
@@ -265,6 +283,12 @@ void MemoryDisk::Persist(const std::function<bool(const Change&)>& wanted) {
     }
   }
   unsynced_ = std::move(rest);
+}
+
+MemoryDisk MemoryDisk::Clone() const {
+  MemoryDisk clone;
+  CloneInto(*root_, *clone.root_);
+  return clone;
 }
 
 void MemoryDisk::Crash(const MemoryFileSystem::CrashOptions& options) {

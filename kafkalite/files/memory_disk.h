@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kafkalite/base/random.h"
@@ -28,10 +29,37 @@
 
 namespace kafkalite::files {
 
+// Bytes that several may have, until one of them changes them.
+class SharedBytes {
+ public:
+  const std::string& get() const { return *bytes_; }
+  // To be changed: nobody else's.
+  std::string& Own() {
+    if (shared_) *this = SharedBytes(std::make_shared<std::string>(*bytes_), false);
+    return *bytes_;
+  }
+  // For another owner, who may be of another disk, and another thread.
+  SharedBytes Share() {
+    shared_ = true;
+    return *this;
+  }
+
+  SharedBytes() : bytes_(std::make_shared<std::string>()) {}
+
+ private:
+  SharedBytes(std::shared_ptr<std::string> bytes, bool shared)
+      : bytes_(std::move(bytes)), shared_(shared) {}
+
+  std::shared_ptr<std::string> bytes_;
+  bool shared_ = false;  // for good, as far as this owner knows
+};
+
 // The bytes of a file.
 class MemoryContents {
  public:
-  int64_t size() const { return static_cast<int64_t>(bytes_.size()); }
+  int64_t size() const { return static_cast<int64_t>(bytes_.get().size()); }
+  // What is written, and durable there.
+  MemoryContents Clone();
   size_t Read(int64_t position, std::span<char> out) const;
   void Write(int64_t position, std::string_view bytes);
   void Truncate(int64_t size);
@@ -49,8 +77,8 @@ class MemoryContents {
   static void Apply(std::string& to, int64_t position, std::string_view bytes);
   static void Apply(std::string& to, const Change& change);
 
-  std::string bytes_;
-  std::string durable_;
+  SharedBytes bytes_;
+  SharedBytes durable_;
   std::vector<Change> unsynced_;
 };
 
@@ -83,6 +111,8 @@ class MemoryDisk {
   void set_capacity(int64_t bytes) { capacity_ = bytes; }
 
   void Crash(const MemoryFileSystem::CrashOptions& options);
+  // What is written, and durable there; no capacity.
+  MemoryDisk Clone() const;
 
  private:
   // `name` in `folder` leads to `node`, or nowhere.

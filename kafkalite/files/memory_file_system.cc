@@ -172,6 +172,15 @@ void MemoryFileSystem::Kill() {
   state_->EndProcess();
 }
 
+std::unique_ptr<MemoryFileSystem> MemoryFileSystem::Clone() const {
+  auto clone = std::make_unique<MemoryFileSystem>();
+  base::MutexLock lock(state_->mu);
+  base::MutexLock clone_lock(clone->state_->mu);
+  clone->state_->disk = state_->disk.Clone();
+  clone->state_->boots = state_->boots;
+  return clone;
+}
+
 absl::Status MemoryFileSystem::Corrupt(const std::string& path, int64_t position,
                                        std::string_view bytes) {
   base::MutexLock lock(state_->mu);
@@ -246,7 +255,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> MemoryFileSystem::Lock(const std::stri
   return std::make_unique<State::HeldLock>(state_, state_->processes, std::move(node));
 }
 
-std::string MemoryFileSystem::BootId() {
+std::string MemoryFileSystem::BootId(const std::string& /*path*/) {
   base::MutexLock lock(state_->mu);
   return base::Cat("boot-", state_->boots);
 }

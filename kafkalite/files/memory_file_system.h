@@ -90,6 +90,10 @@ class MemoryFileSystem final : public FileSystem {
   // The process is killed: everything that was written is there. Open files and locks as above.
   void Kill();
 
+  // Another one with what is written now, all of it durable: as if the machine had been switched
+  // off in order. The two share bytes until one of them changes them. No faults, no capacity.
+  std::unique_ptr<MemoryFileSystem> Clone() const;
+
   // For tests of recovery: changes bytes as a bad disk would, for readers at once and for good.
   // OUT_OF_RANGE if the file does not have them all.
   absl::Status Corrupt(const std::string& path, int64_t position, std::string_view bytes);
@@ -102,7 +106,7 @@ class MemoryFileSystem final : public FileSystem {
   absl::StatusOr<bool> IsDirectory(const std::string& path) override;
   absl::Status SyncDirectory(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
-  std::string BootId() override;
+  std::string BootId(const std::string& path) override;
 
  private:
   struct State;

@@ -155,11 +155,11 @@ TEST_F(MemoryFileSystemTest, OpenFilesAndLocksEndWithTheirProcess) {
     MakeDurable("f", "abc");
     const auto file = Open("f");
     auto lock = fs_.Lock("lock").value();
-    const std::string boot = fs_.BootId();
+    const std::string boot = fs_.BootId("/");
     int asked = 0;
     fs_.SetFault([&asked](const Operation&) { return ++asked, Verdict{}; });
     crash ? fs_.Crash({}) : fs_.Kill();
-    EXPECT_EQ(fs_.BootId() != boot, crash);
+    EXPECT_EQ(fs_.BootId("/") != boot, crash);
     std::string out(1, '?');
     EXPECT_EQ(file->ReadAt(0, out).status().code(), absl::StatusCode::kInternal);
     EXPECT_EQ(Write(*file, 0, "x").code(), absl::StatusCode::kInternal);
@@ -195,6 +195,26 @@ TEST_F(MemoryFileSystemTest, FilesOutliveTheirFileSystem) {
   fs.reset();
   EXPECT_TRUE(Write(*file, 0, "abc").ok());
   EXPECT_EQ(file->Size().value(), 3);
+}
+
+TEST_F(MemoryFileSystemTest, ACloneHasWhatIsWrittenAndGoesItsOwnWay) {
+  ASSERT_TRUE(fs_.CreateDirectories("folder").ok());
+  const auto file = Open("folder/f");
+  ASSERT_TRUE(Write(*file, 0, "abc").ok());
+  const auto lock = fs_.Lock("lock").value();
+  const auto clone = fs_.Clone();
+  EXPECT_TRUE(clone->Lock("lock").ok());
+  ASSERT_TRUE(Write(*file, 1, "X").ok());
+  EXPECT_EQ(ReadFile(*clone, "folder/f").value(), "abc");
+  const auto other = clone->Open("folder/f", Mode::kWrite).value();
+  ASSERT_TRUE(Write(*other, 3, "d").ok());
+  EXPECT_EQ(Contents("folder/f"), "aXc");
+  EXPECT_EQ(ReadFile(*clone, "folder/f").value(), "abcd");
+  clone->Crash(kLoseAll);
+  EXPECT_EQ(ReadFile(*clone, "folder/f").value(), "abc") << "what was written is durable there";
+  fs_.Crash(kLoseAll);
+  EXPECT_EQ(List(), Names{});
+  EXPECT_EQ(ReadFile(*clone, "folder/f").value(), "abc");
 }
 
 TEST_F(MemoryFileSystemTest, ManyThreadsUseIt) {

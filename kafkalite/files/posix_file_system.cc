@@ -207,7 +207,7 @@ class PosixFileSystem final : public FileSystem {
     return ErrnoStatus(ErrorOf(Retry([&] { return ::fsync(fd.get()); })), "sync folder", path);
   }
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
-  std::string BootId() override;
+  std::string BootId(const std::string& path) override;
 };
 
 absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::Open(const std::string& path, Mode mode) {
@@ -245,7 +245,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::strin
   return ErrnoStatus(errno, "lock", path);
 }
 
-std::string PosixFileSystem::BootId() {
+std::string PosixFileSystem::BootId(const std::string& /*path*/) {
   const auto file = Open("/proc/sys/kernel/random/boot_id", Mode::kRead);
   if (!file.ok()) return "";
   std::array<char, 64> buffer;

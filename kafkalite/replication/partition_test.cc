@@ -68,6 +68,7 @@ class FakePeer final : public transport::PeerService {
 class HeldQueue final : public base::WorkQueue {
  public:
   void Post(base::Task task) override { tasks.push_back(std::move(task)); }
+  void SlowDown(base::Duration) override {}
   void RunOne() {
     ASSERT_FALSE(tasks.empty());
     base::Task task = std::move(tasks.front());

@@ -1,11 +1,14 @@
 #include "kafkalite/testing/faults.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <string>
 #include <utility>
 
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/cluster_core.h"
+#include "kafkalite/testing/disks.h"
 #include "kafkalite/testing/request_tap.h"
 #include "kafkalite/testing/state.h"
 
@@ -26,6 +29,40 @@ std::shared_ptr<RequestTap> TapOf(ClusterCore& core) {
 }
 
 bool IsProbability(double value) { return value >= 0 && value <= 1; }
+
+using Operation = files::MemoryFileSystem::Operation;
+
+files::MemoryFileSystem::Verdict Judge(Faults::DiskFault fault, const Operation& operation) {
+  using Kind = Operation::Kind;
+  const auto is = [&](std::initializer_list<Kind> kinds) {
+    return std::find(kinds.begin(), kinds.end(), operation.kind) != kinds.end();
+  };
+  const absl::Status io_error =
+      absl::DataLossError(Cat("'", operation.path, "': Input/output error"));
+  switch (fault) {
+    case Faults::DiskFault::kFull:
+      if (!is({Kind::kWrite, Kind::kCreateDirectories})) return {};
+      return {absl::ResourceExhaustedError(
+          Cat("write '", operation.path, "': No space left on device"))};
+    case Faults::DiskFault::kWriteError:
+      if (!is({Kind::kWrite, Kind::kTruncate, Kind::kRename, Kind::kCreateDirectories})) return {};
+      return {io_error, operation.bytes / 2};
+    case Faults::DiskFault::kReadError:
+      if (!is({Kind::kRead, Kind::kList})) return {};
+      return {io_error};
+    case Faults::DiskFault::kSyncError:
+      if (!is({Kind::kSync, Kind::kSyncDirectory})) return {};
+      return {io_error};
+  }
+  return {};
+}
+
+// Null if the cluster has none that fail on demand.
+files::MemoryFileSystem* FindDisk(ClusterCore& core, int32_t broker) {
+  const ClusterFiles* const files = core.files();
+  Disks* const disks = files == nullptr ? nullptr : dynamic_cast<Disks*>(files->fs().get());
+  return disks == nullptr ? nullptr : &disks->machine(broker);
+}
 
 bool IsOfBrokers(Api api) { return api == Api::kReplicaFetch || api == Api::kClusterState; }
 
@@ -135,6 +172,15 @@ absl::Status Faults::ExpireSession(int32_t broker) {
   return absl::OkStatus();
 }
 
+absl::Status Faults::LoseCoordinationAnswers(int32_t broker, int times) {
+  KL_RETURN_IF_ERROR(CheckBroker(broker));
+  if (times < 1) {
+    return Refuse(StatusCode::kInvalidArgument, Cat(times, " times never happens: 1 or more"));
+  }
+  CoreOf(cluster_).coordination().LoseCommitAnswers(broker, times);
+  return absl::OkStatus();
+}
+
 // --- Requests -----------------------------------------------------------------------------------
 
 absl::Status Faults::CheckFilter(const RequestFilter& filter, int times) const {
@@ -203,11 +249,87 @@ std::vector<RecordedRequest> Faults::Requests(const RequestFilter& filter) const
 
 void Faults::ForgetRequests() { tap_->Forget(); }
 
+// --- Disks --------------------------------------------------------------------------------------
+
+absl::StatusOr<files::MemoryFileSystem*> Faults::DiskOf(int32_t broker) const {
+  KL_RETURN_IF_ERROR(CheckBroker(broker));
+  if (files::MemoryFileSystem* const disk = FindDisk(CoreOf(cluster_), broker)) return disk;
+  return Refuse(StatusCode::kFailedPrecondition,
+                "the cluster has no disks that fail on demand: start it with a data_dir, and "
+                "testing::Disks for its file_system");
+}
+
+absl::Status Faults::BreakDisk(int32_t broker, DiskFault fault) {
+  KL_ASSIGN_OR_RETURN(files::MemoryFileSystem* const disk, DiskOf(broker));
+  disk->SetFault([fault](const Operation& operation) { return Judge(fault, operation); });
+  return absl::OkStatus();
+}
+
+absl::Status Faults::MendDisk(int32_t broker) {
+  KL_ASSIGN_OR_RETURN(files::MemoryFileSystem* const disk, DiskOf(broker));
+  disk->SetFault(nullptr);
+  return absl::OkStatus();
+}
+
+absl::Status Faults::SlowDisk(int32_t broker, std::chrono::nanoseconds delay) {
+  KL_RETURN_IF_ERROR(CheckBroker(broker));
+  const auto storage = CoreOf(cluster_).file_storage(broker);
+  if (storage == nullptr) {
+    return Refuse(StatusCode::kFailedPrecondition,
+                  Cat("broker ", broker, " is down, or keeps its logs in memory"));
+  }
+  storage->SlowDown(delay);
+  return absl::OkStatus();
+}
+
+absl::Status Faults::PowerOff(int32_t broker, const PowerLoss& loss) {
+  KL_ASSIGN_OR_RETURN(files::MemoryFileSystem* const disk, DiskOf(broker));
+  KL_ASSIGN_OR_RETURN(const BrokerState state, cluster_.broker(broker).state());
+  if (state == BrokerState::kRunning || state == BrokerState::kPaused) {
+    KL_RETURN_IF_ERROR(cluster_.Kill(broker));
+  }
+  disk->Crash(loss);
+  return absl::OkStatus();
+}
+
+absl::Status Faults::Wipe(int32_t broker) {
+  KL_RETURN_IF_ERROR(CheckBroker(broker));
+  KL_ASSIGN_OR_RETURN(const BrokerState state, cluster_.broker(broker).state());
+  if (state != BrokerState::kKilled && state != BrokerState::kShutDown) {
+    return Refuse(StatusCode::kFailedPrecondition, Cat("broker ", broker, " is up: kill it first"));
+  }
+  const ClusterFiles* const files = CoreOf(cluster_).files();
+  if (files == nullptr && state == BrokerState::kKilled) return absl::OkStatus();
+  if (files == nullptr) {
+    return Refuse(
+        StatusCode::kFailedPrecondition,
+        Cat("what broker ", broker, " has in memory goes by Kill, before it is shut down"));
+  }
+  for (const std::string& folder : files->BrokerFolders(broker)) {
+    KL_RETURN_IF_ERROR(files::RemoveAll(*files->fs(), folder));
+  }
+  return absl::OkStatus();
+}
+
+// --- Clocks -------------------------------------------------------------------------------------
+
+absl::Status Faults::JumpWallClock(std::chrono::milliseconds by) {
+  KL_RETURN_IF_ERROR(CoreOf(cluster_).CheckOpen());
+  CoreOf(cluster_).executor().clock().JumpWall(by);
+  return absl::OkStatus();
+}
+
 // ------------------------------------------------------------------------------------------------
 
 void Faults::HealAll() {
-  CoreOf(cluster_).network().HealAll();
+  ClusterCore& core = CoreOf(cluster_);
+  core.network().HealAll();
   tap_->Clear();
+  for (const int32_t id : core.broker_ids()) {
+    core.coordination().LoseCommitAnswers(id, 0);
+    if (const auto disk = FindDisk(core, id)) disk->SetFault(nullptr);
+    if (const auto storage = core.file_storage(id)) storage->SlowDown(base::Duration::zero());
+  }
 }
 
 }  // namespace kafkalite::testing

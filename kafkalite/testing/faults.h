@@ -10,7 +10,8 @@
 //   ...
 //   faults.HealAll();
 //
-// What kills, stops, pauses and starts brokers are verbs of Cluster.
+// What kills, stops, pauses and starts brokers are verbs of Cluster: they are here only where more
+// than the process fails.
 //
 // A link that is cut delivers nothing, silently: callers find out by their timeouts, or when it is
 // healed. Links are one-way; a verb works on both directions unless it says otherwise.
@@ -31,8 +32,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "kafkalite/base/network.h"
 #include "kafkalite/cluster.h"
+#include "kafkalite/files/memory_file_system.h"
 #include "kafkalite/model/error_code.h"
 #include "kafkalite/testing/node.h"
 #include "kafkalite/testing/requests.h"
@@ -78,6 +81,9 @@ class Faults {
 
   // Ends the broker's session, as if it had been silent for its timeout.
   absl::Status ExpireSession(int32_t broker);
+  // What the broker writes next, `times` times, is written, and it does not hear so: it has to find
+  // out for itself.
+  absl::Status LoseCoordinationAnswers(int32_t broker, int times = 1);
 
   // --- Requests ---------------------------------------------------------------------------------
 
@@ -104,9 +110,38 @@ class Faults {
   // And remembers no more.
   void ForgetRequests();
 
+  // --- Disks ------------------------------------------------------------------------------------
+  // Of a cluster with a data_dir whose file_system is Disks (see disks.h), as a simulated one has.
+
+  enum class DiskFault {
+    kFull,        // nothing more can be written: ENOSPC
+    kWriteError,  // EIO; half of what should have been written is
+    kReadError,   // EIO
+    kSyncError,   // EIO: what was to be durable may not be, and the next sync says nothing of it
+  };
+  // Until it is mended. Logs that have met a failed write or sync stay offline until their broker
+  // is started again.
+  absl::Status BreakDisk(int32_t broker, DiskFault fault);
+  absl::Status MendDisk(int32_t broker);
+  // Each thing that the broker's disks do takes so much longer, until it is started again or the
+  // delay is 0. Any file_system will do.
+  absl::Status SlowDisk(int32_t broker, std::chrono::nanoseconds delay);
+
+  // The broker's machine, not only its process, is gone: of what was written and not synced, some
+  // is lost and some torn, by seed. Restart starts it.
+  using PowerLoss = files::MemoryFileSystem::CrashOptions;
+  absl::Status PowerOff(int32_t broker, const PowerLoss& loss = {});
+  // A broker that is down gets new, empty disks. (What was in memory went with Kill.)
+  absl::Status Wipe(int32_t broker);
+
+  // --- Clocks -----------------------------------------------------------------------------------
+
+  // The clock that stamps records goes forward, or back. Timeouts do not go by it.
+  absl::Status JumpWallClock(std::chrono::milliseconds by);
+
   // ----------------------------------------------------------------------------------------------
 
-  // Undoes everything above that is not over by itself.
+  // Undoes everything above that is not over by itself; clocks stay where they are.
   void HealAll();
 
  private:
@@ -115,6 +150,7 @@ class Faults {
   absl::Status CheckFilter(const RequestFilter& filter, int times) const;
   absl::Status Refuse(absl::StatusCode code, std::string_view why) const;
   absl::Status AddRule(RequestRule rule);
+  absl::StatusOr<files::MemoryFileSystem*> DiskOf(int32_t broker) const;
 
   Cluster& cluster_;
   const std::shared_ptr<RequestTap> tap_;

@@ -63,6 +63,10 @@ void EmbeddedCoordination::ExpireClient(int32_t client) { server_->ExpireClient(
 std::vector<uint64_t> EmbeddedCoordination::DisownClient(int32_t client) {
   return server_->DisownClient(client);
 }
+void EmbeddedCoordination::LoseCommitAnswers(int32_t client, int times) {
+  server_->LoseCommitAnswers(client, times);
+}
+
 GetResult EmbeddedCoordination::Peek(std::string_view path) const { return server_->Peek(path); }
 ChildrenResult EmbeddedCoordination::PeekChildren(std::string_view path) const {
   return server_->PeekChildren(path);

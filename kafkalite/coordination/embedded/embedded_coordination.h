@@ -83,6 +83,10 @@ class EmbeddedCoordination final : public Coordination {
   // of them in this process says goodbye. Which ones: a later process of the client has others.
   std::vector<uint64_t> DisownClient(int32_t client);
 
+  // For tests: the next `times` commits of the client are carried out, and nobody hears how they
+  // ended (kConnectionLoss). 0 ends that.
+  void LoseCommitAnswers(int32_t client, int times);
+
   size_t session_count() const;
 
   // What the tree holds now, whoever has been told of it: for tests. Asks nobody, waits for

@@ -152,7 +152,8 @@ void TreeServer::Answer(SessionState& session, Request request) {
       files_->Append({.transaction = written_, .changes = std::move(outcome.kept)});
     }
     Notify(outcome.fired, id);
-    reply.result = std::move(outcome.result);
+    reply.result = LosesAnswer(session) ? CommitResult{.code = Code::kConnectionLoss}
+                                        : std::move(outcome.result);
   } else if (const auto* get = std::get_if<GetCall>(&request.call)) {
     reply.result = tree_.Get(get->path, watcher(get->watch));
   } else if (const auto* children = std::get_if<ChildrenCall>(&request.call)) {
@@ -261,6 +262,18 @@ void TreeServer::ExpireClient(int32_t client) {
     }
   }
   Deliver();
+}
+
+void TreeServer::LoseCommitAnswers(int32_t client, int times) {
+  base::MutexLock lock(mu_);
+  answers_to_lose_[client] = times;
+}
+
+bool TreeServer::LosesAnswer(const SessionState& session) {
+  const auto found = answers_to_lose_.find(session.address->client);
+  if (found == answers_to_lose_.end() || found->second == 0) return false;
+  --found->second;
+  return true;
 }
 
 GetResult TreeServer::Peek(std::string_view path) {

@@ -52,6 +52,7 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
 
   size_t session_count() const;
   // See EmbeddedCoordination.
+  void LoseCommitAnswers(int32_t client, int times);
   GetResult Peek(std::string_view path);
   ChildrenResult PeekChildren(std::string_view path);
 
@@ -84,6 +85,7 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
   void Fail() ABSL_LOCKS_EXCLUDED(mu_);
 
   void Answer(SessionState& session, Request request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool LosesAnswer(const SessionState& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndSession(Sessions::iterator position, bool tell) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Adds events to their sessions; those other than `answered` get a reply of their own for it.
   void Notify(const std::vector<NodeTree::Watcher>& fired, uint64_t answered)
@@ -111,7 +113,8 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
   // The last commit given to the files, and the last one that is durable.
   int64_t written_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t durable_ ABSL_GUARDED_BY(mu_) = 0;
-  std::deque<HeldReply> held_ ABSL_GUARDED_BY(mu_);  // transactions never fall
+  std::deque<HeldReply> held_ ABSL_GUARDED_BY(mu_);              // transactions never fall
+  std::map<int32_t, int> answers_to_lose_ ABSL_GUARDED_BY(mu_);  // by client
   uint64_t last_session_ ABSL_GUARDED_BY(mu_) = 0;
   Sessions sessions_ ABSL_GUARDED_BY(mu_);
   // An entry exists while replies are queued or one is being delivered.

@@ -114,13 +114,13 @@ absl::StatusOr<bool> DataDirectory::TakeCleanMark() {
 }
 
 bool DataDirectory::IsBootOfLastOpen() const {
-  const std::string boot = fs_.BootId();
+  const std::string boot = fs_.BootId(path_);
   return !boot.empty() && files::ReadFile(fs_, PathOf(kBootIdName)).value_or("") == boot;
 }
 
 absl::Status DataDirectory::SaveBootId() {
   if (IsBootOfLastOpen()) return absl::OkStatus();
-  return files::ReplaceFile(fs_, PathOf(kBootIdName), fs_.BootId());
+  return files::ReplaceFile(fs_, PathOf(kBootIdName), fs_.BootId(path_));
 }
 
 absl::StatusOr<format::OffsetCheckpoint> DataDirectory::ReadCheckpoint(
@@ -161,6 +161,13 @@ void DataDirectory::Post(Queue queue, base::Task task) {
   present->Post([self = shared_from_this(), task = std::move(task)]() mutable {
     if (!self->stopped()) task();
   });
+}
+
+void DataDirectory::SlowDown(base::Duration each) {
+  base::MutexLock lock(mu_);
+  for (const auto& queue : queues_) {
+    if (queue != nullptr) queue->SlowDown(each);
+  }
 }
 
 absl::Status DataDirectory::Save(std::string_view name,

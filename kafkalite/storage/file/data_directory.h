@@ -74,6 +74,8 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   // the device to have it; what reads. After Stop() a task is dropped.
   enum class Queue { kWrite, kSync, kRead };
   void Post(Queue queue, base::Task task);
+  // For tests: each task takes so much longer.
+  void SlowDown(base::Duration each);
 
   // Writes what `collect` finds of all logs; blocks.
   absl::Status SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect);

@@ -47,6 +47,10 @@ void FileStorage::Kill() {
   for (const auto& directory : directories_) directory->Stop();
 }
 
+void FileStorage::SlowDown(base::Duration each) {
+  for (const auto& directory : directories_) directory->SlowDown(each);
+}
+
 // --- Opening -------------------------------------------------------------------------------------
 
 absl::StatusOr<std::shared_ptr<FileStorage>> FileStorage::Open(base::Executor& executor,

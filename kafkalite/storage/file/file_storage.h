@@ -72,6 +72,9 @@ class FileStorage final : public Storage, public std::enable_shared_from_this<Fi
   // written.
   void Kill();
 
+  // For tests: everything that its disks do takes so much longer from now on.
+  void SlowDown(base::Duration each);
+
   // What Open found damaged and cut off or did without, in words.
   const std::vector<std::string>& repairs() const { return repairs_; }
 
