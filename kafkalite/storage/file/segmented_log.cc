@@ -209,6 +209,7 @@ absl::Status SegmentedLog::Append(std::span<const Batch> batches,
   const auto append_until = [&](size_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (done == end) return absl::OkStatus();
     segments_.back().dirty = true;
+    segments_.back().indexes = false;
     const auto part = batches.subspan(done, end - done);
     done = end;
     active().set_index_interval_bytes(config.index_interval_bytes);

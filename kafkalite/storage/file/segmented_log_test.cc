@@ -216,6 +216,32 @@ TEST_F(SegmentedLogTest, ATruncationIsDurableAtOnce) {
   EXPECT_THAT(Read(0), ElementsAre(0, 1));
 }
 
+// The segment that grows after a start in order is not different from a new one: its indexes are
+// complete and durable when it is closed, or each start would read what was appended since the
+// first one.
+TEST_F(SegmentedLogTest, TheIndexesOfASegmentThatGrewAfterAStartInOrderAreSealedAgain) {
+  config_.index_interval_bytes = 1;
+  for (int64_t offset = 0; offset < 4; ++offset) ASSERT_TRUE(Append(offset).ok());
+  ASSERT_TRUE(log_->Sync().ok());
+  ASSERT_TRUE(log_->Seal().ok());
+  Open({.clean = true});
+  for (int64_t offset = 4; offset < 8; ++offset) ASSERT_TRUE(Append(offset).ok());
+  ASSERT_TRUE(log_->Sync().ok());
+  ASSERT_TRUE(log_->Seal().ok());
+  fs_.Crash({.keep_some = false});
+  EXPECT_EQ(files::ReadFile(fs_, PathOf(0, ".index"))->size(), 7u * 8);
+  EXPECT_EQ(files::ReadFile(fs_, PathOf(0, ".timeindex"))->size(), 7u * 12);
+
+  Open({.clean = true});
+  for (int64_t offset = 8; offset < 10; ++offset) ASSERT_TRUE(Append(offset).ok());
+  config_.segment_bytes = 1;
+  ASSERT_TRUE(Append(10).ok());
+  ASSERT_TRUE(log_->Sync().ok());
+  fs_.Crash({.keep_some = false});
+  EXPECT_EQ(files::ReadFile(fs_, PathOf(0, ".index"))->size(), 9u * 8);
+  EXPECT_EQ(files::ReadFile(fs_, PathOf(0, ".timeindex"))->size(), 9u * 12);
+}
+
 TEST_F(SegmentedLogTest, IndexesAreTrustedOnlyWhereASyncHasPassedThem) {
   config_.segment_bytes = 300;
   for (int64_t offset = 0; offset < 8; ++offset) ASSERT_TRUE(Append(offset, 60).ok());
