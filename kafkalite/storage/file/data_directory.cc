@@ -50,7 +50,7 @@ absl::StatusOr<DataDirectory::Found> DataDirectory::Open(files::FileSystem& fs,
   KL_ASSIGN_OR_RETURN(found.checkpoints.high_watermarks, read(format::kHighWatermarkName));
   {
     base::MutexLock lock(directory.checkpoints_mu_);
-    directory.saved_ = found.checkpoints;
+    directory.checkpoints_ = found.checkpoints;
   }
   KL_ASSIGN_OR_RETURN(found.clean, directory.TakeCleanMark());
   found.may_have_lost = !found.clean && !directory.IsBootOfLastOpen();
@@ -170,20 +170,29 @@ void DataDirectory::SlowDown(base::Duration each) {
   }
 }
 
-absl::Status DataDirectory::Save(std::string_view name,
-                                 const format::OffsetCheckpoint& checkpoint) {
-  return files::ReplaceFile(fs_, PathOf(name), format::EncodeOffsetCheckpoint(checkpoint));
+absl::Status DataDirectory::Save(std::string_view name, const format::OffsetCheckpoint& checkpoint,
+                                 bool& unsaved) {
+  if (!unsaved) return absl::OkStatus();
+  KL_RETURN_IF_ERROR(
+      files::ReplaceFile(fs_, PathOf(name), format::EncodeOffsetCheckpoint(checkpoint)));
+  unsaved = false;
+  return absl::OkStatus();
+}
+
+absl::Status DataDirectory::SaveChanged() {
+  KL_RETURN_IF_ERROR(
+      Save(format::kRecoveryPointName, checkpoints_.recovery_points, unsaved_.recovery_points));
+  KL_RETURN_IF_ERROR(Save(format::kLogStartName, checkpoints_.log_starts, unsaved_.log_starts));
+  return Save(format::kHighWatermarkName, checkpoints_.high_watermarks, unsaved_.high_watermarks);
 }
 
 template <class Edit>
 absl::Status DataDirectory::EditCheckpoints(Edit edit) {
   base::MutexLock lock(checkpoints_mu_);
-  if (edit(saved_.recovery_points)) {
-    KL_RETURN_IF_ERROR(Save(format::kRecoveryPointName, saved_.recovery_points));
-  }
-  if (edit(saved_.log_starts)) KL_RETURN_IF_ERROR(Save(format::kLogStartName, saved_.log_starts));
-  if (!edit(saved_.high_watermarks)) return absl::OkStatus();
-  return Save(format::kHighWatermarkName, saved_.high_watermarks);
+  unsaved_.recovery_points |= edit(checkpoints_.recovery_points);
+  unsaved_.log_starts |= edit(checkpoints_.log_starts);
+  unsaved_.high_watermarks |= edit(checkpoints_.high_watermarks);
+  return SaveChanged();
 }
 
 absl::Status DataDirectory::LowerCheckpoints(const model::TopicPartition& tp, model::Offset end) {
@@ -202,18 +211,19 @@ absl::Status DataDirectory::ForgetCheckpoints(const model::TopicPartition& tp) {
 
 absl::Status DataDirectory::RaiseLogStart(const model::TopicPartition& tp, model::Offset start) {
   base::MutexLock lock(checkpoints_mu_);
-  model::Offset& saved = saved_.log_starts[tp];
-  if (saved >= start) return absl::OkStatus();
-  saved = start;
-  return Save(format::kLogStartName, saved_.log_starts);
+  model::Offset& kept = checkpoints_.log_starts[tp];
+  if (kept < start) {
+    kept = start;
+    unsaved_.log_starts = true;
+  }
+  return Save(format::kLogStartName, checkpoints_.log_starts, unsaved_.log_starts);
 }
 
 absl::Status DataDirectory::SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect) {
   base::MutexLock lock(checkpoints_mu_);
-  saved_ = collect();
-  KL_RETURN_IF_ERROR(Save(format::kRecoveryPointName, saved_.recovery_points));
-  KL_RETURN_IF_ERROR(Save(format::kLogStartName, saved_.log_starts));
-  return Save(format::kHighWatermarkName, saved_.high_watermarks);
+  checkpoints_ = collect();
+  unsaved_ = {.recovery_points = true, .log_starts = true, .high_watermarks = true};
+  return SaveChanged();
 }
 
 absl::Status DataDirectory::MarkClean() {

@@ -114,8 +114,11 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   absl::StatusOr<format::OffsetCheckpoint> ReadCheckpoint(std::string_view name,
                                                           std::vector<std::string>& repairs) const;
   absl::StatusOr<std::vector<model::TopicPartition>> ListLogs();
-  absl::Status Save(std::string_view name, const format::OffsetCheckpoint& checkpoint)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(checkpoints_mu_);
+  // One of the three, if its file may say something else; that is so until it is saved, however
+  // often that fails.
+  absl::Status Save(std::string_view name, const format::OffsetCheckpoint& checkpoint,
+                    bool& unsaved);
+  absl::Status SaveChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(checkpoints_mu_);
   // Saves those of which edit(checkpoint) says that it has changed them.
   template <class Edit>
   absl::Status EditCheckpoints(Edit edit);
@@ -129,7 +132,13 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   std::atomic<bool> dropping_caches_{false};
 
   base::Mutex checkpoints_mu_;  // held while they are collected and written
-  DirectoryCheckpoints saved_ ABSL_GUARDED_BY(checkpoints_mu_);
+  DirectoryCheckpoints checkpoints_ ABSL_GUARDED_BY(checkpoints_mu_);
+  // Whether the files may say something else.
+  struct {
+    bool recovery_points = false;
+    bool log_starts = false;
+    bool high_watermarks = false;
+  } unsaved_ ABSL_GUARDED_BY(checkpoints_mu_);
 
   base::Mutex mu_;
   std::unique_ptr<base::WorkQueue> queues_[3] ABSL_GUARDED_BY(mu_);

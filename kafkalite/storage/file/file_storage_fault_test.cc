@@ -256,6 +256,83 @@ TEST_F(FileStorageFaultTest, AStopThatCannotSyncIsNoCleanOne) {
   EXPECT_EQ(log_->end_offset(), Offset(3));
 }
 
+// --- Checkpoints, deletion ----------------------------------------------------------------------
+
+// What a checkpoint says in its file counts, not what it was to say.
+TEST_F(FileStorageFaultTest, ACheckpointThatCouldNotBeSavedIsStillToBeSaved) {
+  const model::TopicPartition tp = Machine::Tp();
+  const format::MetaProperties owner{.broker_id = model::BrokerId(1), .cluster_id = "c"};
+  files::MemoryFileSystem fs;
+  const auto open = [&] { return DataDirectory::Open(fs, machine_.executor(), "/d", owner); };
+  const auto of = [&](int64_t offset) {
+    return [&, offset] {
+      const format::OffsetCheckpoint at = {{tp, Offset(offset)}};
+      return DirectoryCheckpoints{at, at, at};
+    };
+  };
+  const auto fail = [&](const std::string& name) {
+    fs.SetFault([name](const Operation& operation) -> Verdict {
+      if (operation.kind != Kind::kWrite || !operation.path.ends_with(name + ".tmp")) return {};
+      return {absl::ResourceExhaustedError("ENOSPC")};
+    });
+  };
+  for (const std::string name : {"recovery-point-offset-checkpoint", "log-start-offset-checkpoint",
+                                 "replication-offset-checkpoint"}) {
+    SCOPED_TRACE(name);
+    {
+      const auto found = open();
+      ASSERT_TRUE(found.ok()) << found.status();
+      DataDirectory& directory = *found->directory;
+      ASSERT_TRUE(directory.SaveCheckpoints(of(5)).ok());
+      fail(name);
+      EXPECT_FALSE(directory.SaveCheckpoints(of(3)).ok());
+      fs.SetFault(nullptr);
+      EXPECT_TRUE(directory.LowerCheckpoints(tp, Offset(3)).ok());
+      directory.Stop();
+    }
+    {
+      const auto found = open();
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_EQ(found->checkpoints, of(3)());
+      DataDirectory& directory = *found->directory;
+      fail(name);
+      EXPECT_FALSE(directory.ForgetCheckpoints(tp).ok());
+      fs.SetFault(nullptr);
+      EXPECT_TRUE(directory.ForgetCheckpoints(tp).ok());
+      directory.Stop();
+    }
+    const auto found = open();
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->checkpoints, DirectoryCheckpoints());
+    found->directory->Stop();
+  }
+}
+
+// Of a topic that was deleted when the disk was full, only the second time: nothing of it is left
+// that could be taken for the next topic of that name.
+TEST_F(FileStorageFaultTest, WhatADeletionCouldNotSaveIsNotTakenForTheNextLogs) {
+  MakeDurable();
+  ASSERT_TRUE(log_->TruncatePrefix(Offset(3)).ok());
+  machine_.Run();
+  log_.reset();
+  machine_.fs().SetFault([](const Operation& operation) -> Verdict {
+    if (operation.kind != Kind::kWrite) return {};
+    if (!operation.path.ends_with("log-start-offset-checkpoint.tmp")) return {};
+    return {absl::ResourceExhaustedError("ENOSPC")};
+  });
+  EXPECT_FALSE(machine_.Delete(0).ok());
+  machine_.fs().SetFault(nullptr);
+  ASSERT_TRUE(machine_.Delete(0).ok());
+  log_ = machine_.OpenLog(0, 0x100);
+  for (int64_t offset = 0; offset < 2; ++offset) ASSERT_TRUE(Append(*log_, offset).ok());
+  log_->Sync();
+  machine_.Run();
+  ASSERT_EQ(log_->progress().synced, Offset(2));
+  Restart();
+  EXPECT_EQ(log_->start_offset(), Offset(0));
+  EXPECT_EQ(log_->end_offset(), Offset(2));
+}
+
 // --- Reads --------------------------------------------------------------------------------------
 
 TEST_F(FileStorageFaultTest, AReadThatFailsSaysSoAndEndsNothing) {
