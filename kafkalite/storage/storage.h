@@ -23,8 +23,9 @@ class Storage {
   virtual absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
                                                     model::LogId new_id) = 0;
   virtual std::vector<std::pair<model::TopicPartition, model::LogId>> List() const = 0;
-  // Deletes a log and all of its metadata, then calls back. OK if there is none. It is gone from
-  // List at once. REQUIRES: it is not open.
+  // Deletes a log and all of its metadata, then calls back: no crash brings it back from then on.
+  // OK if there is none. It is gone from List at once, and there again if that fails. REQUIRES: it
+  // is not open.
   virtual void Delete(const model::TopicPartition& tp, Log::DoneCallback done) = 0;
 
   // The broker has stopped in order: everything becomes durable, so that the next start has nothing

@@ -168,26 +168,34 @@ void FileStorage::Delete(const model::TopicPartition& tp, Log::DoneCallback done
   const std::string moved =
       Cat(directory->path(), "/",
           format::DeletedFolderName(tp, absl::StrFormat("%016x", log->id().value())));
+  const auto keep = [weak = weak_from_this(), tp](std::shared_ptr<FileLog> kept) {
+    if (const auto self = weak.lock()) self->KeepAfterAll(tp, std::move(kept));
+  };
   // Moved by the writer, so before the log is made again; deleted by the syncer, at leisure.
-  directory->Post(Queue::kWrite, [weak = weak_from_this(), tp, directory, folder, moved,
-                                  log = std::move(log), done = std::move(done)]() mutable {
+  directory->Post(Queue::kWrite, [tp, directory, folder, moved, keep, log = std::move(log),
+                                  done = std::move(done)]() mutable {
     files::FileSystem& fs = directory->fs();
     absl::Status status = directory->ForgetCheckpoints(tp);
     if (status.ok()) status = files::RemoveAll(fs, moved);
     if (status.ok()) status = fs.Rename(folder, moved);
     if (absl::IsNotFound(status)) status = absl::OkStatus();
     if (!status.ok()) {
-      if (const auto self = weak.lock()) self->KeepAfterAll(tp, std::move(log));
+      keep(std::move(log));
       return done(status);
     }
-    log.reset();
-    done(status);
-    directory->Post(Queue::kSync, [directory, moved] {
-      // Or a crash may leave a part of it, under its old name. What is left of it is removed by the
-      // next start.
-      absl::Status removed = directory->fs().SyncDirectory(directory->path());
-      if (removed.ok()) removed = files::RemoveAll(directory->fs(), moved);
-      removed.IgnoreError();
+    directory->Post(Queue::kSync, [directory, moved, keep, log = std::move(log),
+                                   done = std::move(done)]() mutable {
+      // Or a crash may bring it back under its old name, when nobody remembers that it was to go,
+      // or leave a part of it there.
+      const absl::Status synced = directory->fs().SyncDirectory(directory->path());
+      if (!synced.ok()) {
+        keep(std::move(log));
+        return done(synced);
+      }
+      log.reset();
+      done(absl::OkStatus());
+      // What is left of it is removed by the next start.
+      files::RemoveAll(directory->fs(), moved).IgnoreError();
     });
   });
 }

@@ -333,6 +333,24 @@ TEST_F(FileStorageFaultTest, WhatADeletionCouldNotSaveIsNotTakenForTheNextLogs) 
   EXPECT_EQ(log_->end_offset(), Offset(2));
 }
 
+// Nobody else remembers that it was to go.
+TEST_F(FileStorageFaultTest, ALogThatWasDeletedStaysDeletedAfterALossOfPower) {
+  MakeDurable();
+  log_.reset();
+  other_.reset();
+  bool deleted = false;
+  machine_.storage().Delete(Machine::Tp(0), [&](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    deleted = true;
+    machine_.fs().Crash({.keep_some = false});
+  });
+  machine_.Run();
+  ASSERT_TRUE(deleted);
+  machine_.Crash({.keep_some = false});
+  ASSERT_TRUE(machine_.Start().ok());
+  for (const auto& [tp, id] : machine_.storage().List()) EXPECT_NE(tp, Machine::Tp(0));
+}
+
 // --- Reads --------------------------------------------------------------------------------------
 
 TEST_F(FileStorageFaultTest, AReadThatFailsSaysSoAndEndsNothing) {
