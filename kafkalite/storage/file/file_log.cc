@@ -69,7 +69,12 @@ void FileLog::MakeFiles() {
 
 absl::Status FileLog::MakeDisk() {
   files::FileSystem& fs = options_.directory->fs();
-  KL_RETURN_IF_ERROR(fs.CreateDirectories(options_.directory->FolderOf(options_.tp)));
+  const std::string folder = options_.directory->FolderOf(options_.tp);
+  if (fs.IsDirectory(folder).value_or(false)) {
+    return absl::FailedPreconditionError(base::ToAbsl(
+        base::Cat("'", folder, "' has another log, which could not be deleted: delete it again")));
+  }
+  KL_RETURN_IF_ERROR(fs.CreateDirectories(folder));
   KL_RETURN_IF_ERROR(WriteId());
   std::vector<std::string> repairs;
   KL_ASSIGN_OR_RETURN(disk_, SegmentedLog::Open(DiskOptions(), {.clean = true}, repairs));

@@ -351,6 +351,30 @@ TEST_F(FileStorageFaultTest, ALogThatWasDeletedStaysDeletedAfterALossOfPower) {
   for (const auto& [tp, id] : machine_.storage().List()) EXPECT_NE(tp, Machine::Tp(0));
 }
 
+// The next one of that name must not take it for its own.
+TEST_F(FileStorageFaultTest, ALogThatCouldNotBeDeletedIsNotInTheNextOneOfThatName) {
+  MakeDurable();
+  log_.reset();
+  machine_.fs().SetFault([](const Operation& operation) -> Verdict {
+    const bool hit = operation.kind == Kind::kRename && operation.path == "/data/orders-0";
+    return {hit ? Eio() : absl::OkStatus()};
+  });
+  absl::Status deleted;
+  machine_.storage().Delete(Machine::Tp(0),
+                            [&deleted](const absl::Status& status) { deleted = status; });
+  log_ = machine_.OpenLog(0, 0x100);
+  ASSERT_TRUE(log_ != nullptr);
+  ASSERT_TRUE(Append(*log_, 0).ok());
+  log_->Sync();
+  machine_.Run();
+  EXPECT_EQ(deleted, Eio());
+  EXPECT_TRUE(log_->progress().failed);
+  EXPECT_EQ(log_->progress().synced, Offset(0));
+  Restart();
+  EXPECT_EQ(log_->id(), model::AfterLoss(model::LogId(7)));
+  EXPECT_EQ(log_->end_offset(), Offset(3));
+}
+
 // --- Reads --------------------------------------------------------------------------------------
 
 TEST_F(FileStorageFaultTest, AReadThatFailsSaysSoAndEndsNothing) {
