@@ -365,19 +365,21 @@ void FileLog::FlushAsConfigured() {
   // What is closed becomes durable, so that no crash makes its recovery necessary.
   if (!segments_.empty()) sync_wanted_ = std::max(sync_wanted_, segments_.back().base_offset);
   ScheduleSync();
-  if (config_.flush_ms == kNever || flush_timer_ || written_ <= synced_) return;
-  flush_timer_ = true;
+  if (config_.flush_ms == kNever || written_ <= synced_) return;
   base::Executor& executor = options_.directory->executor();
-  executor.PostAt(
-      base::SaturatingAdd(executor.clock().Now(), std::chrono::milliseconds(config_.flush_ms)),
-      [weak = weak_from_this()] {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        base::MutexLock lock(self->mu_);
-        self->flush_timer_ = false;
-        self->sync_wanted_ = std::max(self->sync_wanted_, self->written_);
-        self->ScheduleSync();
-      });
+  const base::Time due =
+      base::SaturatingAdd(executor.clock().Now(), std::chrono::milliseconds(config_.flush_ms));
+  if (due >= flush_due_) return;
+  flush_due_ = due;
+  executor.PostAt(due, [weak = weak_from_this(), due] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    base::MutexLock lock(self->mu_);
+    if (due != self->flush_due_) return;  // the interval was made shorter
+    self->flush_due_ = base::Time::max();
+    self->sync_wanted_ = std::max(self->sync_wanted_, self->written_);
+    self->ScheduleSync();
+  });
 }
 
 // --- Durability ----------------------------------------------------------------------------------

@@ -196,7 +196,7 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   uint64_t metadata_wanted_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t metadata_synced_ ABSL_GUARDED_BY(mu_) = 0;
   bool sync_scheduled_ ABSL_GUARDED_BY(mu_) = false;
-  bool flush_timer_ ABSL_GUARDED_BY(mu_) = false;
+  base::Time flush_due_ ABSL_GUARDED_BY(mu_) = base::Time::max();  // by the topic's flush.ms
 
   // As the writer last saw them, without those that were let go since.
   std::vector<SegmentInfo> segments_ ABSL_GUARDED_BY(mu_);

@@ -375,6 +375,23 @@ TEST_F(FileStorageFaultTest, ALogThatCouldNotBeDeletedIsNotInTheNextOneOfThatNam
   EXPECT_EQ(log_->end_offset(), Offset(3));
 }
 
+// --- Settings -----------------------------------------------------------------------------------
+
+TEST_F(FileStorageFaultTest, AShorterFlushIntervalDoesNotWaitForTheLongerOneBeforeIt) {
+  MakeDurable();
+  model::TopicConfig config;
+  config.flush_ms = 3'600'000;
+  log_->Configure(config);
+  ASSERT_TRUE(Append(*log_, 3).ok());
+  machine_.Run();
+  EXPECT_EQ(log_->progress().synced, Offset(3));
+  config.flush_ms = 100;
+  log_->Configure(config);
+  ASSERT_TRUE(Append(*log_, 4).ok());
+  machine_.Run(std::chrono::seconds(1));
+  EXPECT_EQ(log_->progress().synced, Offset(5));
+}
+
 // --- Reads --------------------------------------------------------------------------------------
 
 TEST_F(FileStorageFaultTest, AReadThatFailsSaysSoAndEndsNothing) {
