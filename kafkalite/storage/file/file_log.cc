@@ -569,7 +569,7 @@ void FileLog::TruncateFiles(const LogTail::Range& range) {
     if (IsCutting()) return;
     Relearn(std::move(segments));
     written_ = std::max(written_, end);
-    ScheduleSync();
+    FlushAsConfigured();  // what was written before that, and stays
   }
   Notify();
 }
@@ -616,7 +616,7 @@ void FileLog::DropFiles(Offset start, bool cuts) {
     Relearn(std::move(segments));
     written_ = std::max(written_, std::min(start, tail_.range().end));
     sync_wanted_ = std::max(sync_wanted_, std::min(start, written_));
-    ScheduleSync();
+    FlushAsConfigured();
   }
   Notify();
 }

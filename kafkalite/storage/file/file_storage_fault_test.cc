@@ -392,6 +392,19 @@ TEST_F(FileStorageFaultTest, AShorterFlushIntervalDoesNotWaitForTheLongerOneBefo
   EXPECT_EQ(log_->progress().synced, Offset(5));
 }
 
+TEST_F(FileStorageFaultTest, WhatATruncationLeavesOfAnAppendIsFlushedAsConfigured) {
+  MakeDurable();
+  model::TopicConfig config;
+  config.flush_messages = 1;
+  log_->Configure(config);
+  ASSERT_TRUE(Append(*log_, 3).ok());
+  ASSERT_TRUE(Append(*log_, 4).ok());
+  ASSERT_TRUE(log_->TruncateSuffix(Offset(4)).ok());
+  machine_.Run();
+  EXPECT_EQ(log_->progress().written, Offset(4));
+  EXPECT_EQ(log_->progress().synced, Offset(4));
+}
+
 // --- Reads --------------------------------------------------------------------------------------
 
 TEST_F(FileStorageFaultTest, AReadThatFailsSaysSoAndEndsNothing) {
