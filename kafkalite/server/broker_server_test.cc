@@ -40,6 +40,28 @@ namespace paths = coordination::paths;
 
 constexpr int64_t kCreationId = 77;  // of every topic
 
+// Storage of a process that can be killed: what was asked for then is never done, nor answered.
+class MortalStorage final : public storage::Storage {
+ public:
+  void Kill() { killed_ = true; }
+
+  absl::StatusOr<std::unique_ptr<storage::Log>> Open(const TopicPartition& tp,
+                                                     model::LogId new_id) override {
+    return storage_.Open(tp, new_id);
+  }
+  std::vector<std::pair<TopicPartition, model::LogId>> List() const override {
+    return storage_.List();
+  }
+  void Delete(const TopicPartition& tp, storage::Log::DoneCallback done) override {
+    if (!killed_) storage_.Delete(tp, std::move(done));
+  }
+  absl::Status Close() override { return storage_.Close(); }
+
+ private:
+  storage::MemoryStorage storage_{std::make_shared<base::Budget>(1 << 20)};
+  bool killed_ = false;
+};
+
 class BrokerServerTest : public testing::TestWithParam<uint64_t> {
  protected:
   void TearDown() override {
@@ -136,8 +158,7 @@ class BrokerServerTest : public testing::TestWithParam<uint64_t> {
 
   coordination::SimTree tree_{GetParam()};
   transport::InProcessTransport transport_{tree_.network()};
-  const std::shared_ptr<storage::MemoryStorage> storage_ =
-      std::make_shared<storage::MemoryStorage>(std::make_shared<base::Budget>(1 << 20));
+  const std::shared_ptr<MortalStorage> storage_ = std::make_shared<MortalStorage>();
   std::shared_ptr<BrokerServer> server_;
 };
 
@@ -169,6 +190,14 @@ TEST_P(BrokerServerTest, Rule13_TheSameAndALaterControllerAreObeyed) {
             ErrorCode::kNone);
   EXPECT_EQ(Belief(), "lives: 1 2, t: leader 2, log t-0");
   EXPECT_EQ(Tell({.controller_epoch = 5, .topics = {"t"}}).error, ErrorCode::kStaleControllerEpoch);
+}
+
+// Or the topic would go from the tree, and the next one of that name would have its records.
+TEST_P(BrokerServerTest, ADeletionThatAKillCutShortIsNotSaidToBeDone) {
+  StartUnderController();
+  EXPECT_EQ(Tell({.topics = {"t", "u"}}).error, ErrorCode::kNone);
+  storage_->Kill();
+  EXPECT_NE(Tell({.topics = {"t"}, .deleted = {"u"}}).error, ErrorCode::kNone);
 }
 
 // KAFKA-7235.

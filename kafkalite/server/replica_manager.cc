@@ -41,6 +41,22 @@ class Finish {
   absl::AnyInvocable<void(absl::Status)> done_;
 };
 
+// What the deletion of one log came to. A storage that is killed drops it unsaid: that counts as
+// failed, for nobody would delete the log any more.
+class Deletion {
+ public:
+  explicit Deletion(std::shared_ptr<Finish> all) : all_(std::move(all)) {}
+  Deletion(Deletion&&) = default;
+  Deletion& operator=(Deletion&&) = delete;
+  ~Deletion() {
+    if (all_ != nullptr) all_->Note(absl::AbortedError("the storage was killed"));
+  }
+  void operator()(const absl::Status& status) { std::exchange(all_, nullptr)->Note(status); }
+
+ private:
+  std::shared_ptr<Finish> all_;
+};
+
 }  // namespace
 
 void ReplicaManager::Apply(const Host& host, const transport::ClusterStateUpdate& update,
@@ -131,7 +147,7 @@ void ReplicaManager::Open(const Host& host, transport::PartitionUpdate news,
 
 void ReplicaManager::Delete(const std::vector<std::string>& topics,
                             absl::AnyInvocable<void(absl::Status)> done) {
-  const auto deletion = std::make_shared<Finish>(std::move(done));
+  const auto finish = std::make_shared<Finish>(std::move(done));
   std::set<model::TopicPartition> closed_first;
   for (const std::string& topic : topics) {
     std::vector<std::shared_ptr<Partition>> open;
@@ -147,15 +163,16 @@ void ReplicaManager::Delete(const std::vector<std::string>& topics,
     }
     for (const auto& partition : open) {
       closed_first.insert(partition->tp());
-      partition->Close([storage = storage_, tp = partition->tp(), deletion] {
-        storage->Delete(tp, [deletion](const absl::Status& status) { deletion->Note(status); });
-      });
+      partition->Close(
+          [storage = storage_, tp = partition->tp(), deletion = Deletion(finish)]() mutable {
+            storage->Delete(tp, std::move(deletion));
+          });
     }
   }
   for (const auto& [tp, id] : storage_->List()) {
     const bool goes = std::find(topics.begin(), topics.end(), tp.topic) != topics.end();
     if (!goes || closed_first.contains(tp)) continue;
-    storage_->Delete(tp, [deletion](const absl::Status& status) { deletion->Note(status); });
+    storage_->Delete(tp, Deletion(finish));
   }
 }
 
