@@ -1,5 +1,6 @@
 #include "kafkalite/cluster_core.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "kafkalite/base/strings.h"
 #include "kafkalite/client/await.h"
 #include "kafkalite/coordination/znodes.h"
+#include "kafkalite/files/posix_file_system.h"
 #include "kafkalite/format/compressed_batch.h"
 #include "kafkalite/format/record_batch.h"
 #include "kafkalite/transport/inprocess/inprocess_transport.h"
@@ -32,6 +34,13 @@ uint64_t SeedOf(const ClusterOptions& options) {
   if (options.simulation != nullptr) return options.simulation->ForkRandom().Next();
   std::random_device device;
   return (uint64_t{device()} << 32) ^ device();
+}
+
+// The brokers share the process's files, and leave some to the application.
+size_t MaxOpenFilesOf(const ClusterOptions& options) {
+  const size_t quarter = files::MaxOpenFiles() / 4;
+  const auto brokers = static_cast<size_t>(std::max(options.brokers, 3));
+  return std::max<size_t>(1, 3 * quarter / brokers);
 }
 
 std::shared_ptr<base::Executor> MakeExecutor(const ClusterOptions& options) {
@@ -156,7 +165,8 @@ absl::Status ClusterCore::MakeStorage(int32_t broker, Parts& parts) {
                                                       .broker = model::BrokerId(broker),
                                                       .cluster_id = cluster_id_,
                                                       .fs = files_->fs(),
-                                                      .pool = runtime_->pool}));
+                                                      .pool = runtime_->pool,
+                                                      .max_open_files = MaxOpenFilesOf(options_)}));
     parts.storage = parts.files;
     return absl::OkStatus();
   }

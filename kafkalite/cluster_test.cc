@@ -2,7 +2,10 @@
 
 #include "kafkalite/cluster.h"
 
+#include <sys/resource.h>
+
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -536,6 +539,34 @@ TEST(ClusterLifetimeTest, ManyThreadsUseOneClusterWhileBrokersComeAndGo) {
   reader.join();
   EXPECT_EQ(consumed, acknowledged);
   EXPECT_GT(acknowledged, 100);
+}
+
+// All brokers' files are one process's.
+TEST(ClusterFilesTest, AsManyBrokersAsOneLikesHaveTheirLogsWithFewOpenFiles) {
+  constexpr rlim_t kOpenFiles = 200;
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  struct rlimit few = before;
+  few.rlim_cur = kOpenFiles;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const std::string folder = testing::TempDir() + "many-brokers";
+  std::filesystem::remove_all(folder);
+  {
+    auto cluster = Cluster::Start({.brokers = 6, .data_dir = folder});
+    EXPECT_TRUE(cluster.ok()) << cluster.status();
+    if (cluster.ok()) {
+      const auto topic =
+          (*cluster)->CreateTopic("wide", {.partitions = 40, .replication_factor = 6});
+      EXPECT_TRUE(topic.ok()) << topic.status();
+      for (const int32_t id : (*cluster)->broker_ids()) {
+        const auto offline = (*cluster)->broker(id).offline();
+        ASSERT_TRUE(offline.ok()) << offline.status();
+        for (const auto& [tp, reason] : *offline) ADD_FAILURE() << id << ": " << reason;
+      }
+    }
+  }
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 }  // namespace
