@@ -52,6 +52,10 @@ void Partition::Apply(transport::PartitionUpdate update, std::shared_ptr<void> u
 }
 
 void Partition::DoApply(transport::PartitionUpdate update) {
+  if (core_.leader_epoch() == model::kNoEpoch) {
+    config_ = update.config;
+    core_.FoundSecured(SafeEnd());
+  }
   Effects effects;
   const auto transition = core_.Apply(update, Now(), effects);
   if (transition == ReplicaCore::Transition::kStale) return;
@@ -103,6 +107,8 @@ void Partition::DoConfigure(model::TopicConfig config) {
   config_.segment_jitter_ms = std::min(config_.segment_jitter_ms, config_.segment_ms);
   core_.SetMinInsyncReplicas(config_.min_insync_replicas);
   log_->Configure(config_);
+  // What was written under other settings, or found by a start, is waited for, too.
+  if (config_.flush_messages <= 1 && SafeEnd() < log_->end_offset()) log_->Sync();
 }
 
 void Partition::StopLeading() {

@@ -9,7 +9,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -78,6 +80,60 @@ class HeldQueue final : public base::WorkQueue {
   std::deque<base::Task> tasks;
 };
 
+// A log in memory on a disk whose progress the test decides.
+class HeldLog final : public storage::Log {
+ public:
+  explicit HeldLog(std::unique_ptr<Log> log) : log_(std::move(log)) {}
+
+  // What the disk has come to; the listener hears of it by Notify().
+  storage::Progress now;
+  bool is_held = false;
+  int syncs = 0;
+  void Notify() { listener_(); }
+
+  LogId id() const override { return log_->id(); }
+  Offset start_offset() const override { return log_->start_offset(); }
+  Offset end_offset() const override { return log_->end_offset(); }
+  int64_t size_bytes() const override { return log_->size_bytes(); }
+  void Configure(const model::TopicConfig& config) override { log_->Configure(config); }
+  storage::Progress progress() const override { return is_held ? now : log_->progress(); }
+  void SetListener(Listener listener) override { listener_ = std::move(listener); }
+  absl::Status Append(std::span<const format::Batch> batches) override {
+    if (now.failed) return absl::DataLossError("EIO");
+    return log_->Append(batches);
+  }
+  void Sync() override { ++syncs; }
+  absl::StatusOr<storage::ReadResult> Read(Offset from,
+                                           const storage::ReadLimits& limits) const override {
+    return log_->Read(from, limits);
+  }
+  void FindByTimestamp(int64_t timestamp, Offset max_offset, FindCallback callback) const override {
+    log_->FindByTimestamp(timestamp, max_offset, std::move(callback));
+  }
+  void VisitHeaders(Offset from, HeaderVisitor visit, DoneCallback done) const override {
+    log_->VisitHeaders(from, std::move(visit), std::move(done));
+  }
+  absl::Status TruncateSuffix(Offset end) override { return log_->TruncateSuffix(end); }
+  absl::Status TruncatePrefix(Offset start) override { return log_->TruncatePrefix(start); }
+  absl::Status Retain(const Retention& retention) override { return log_->Retain(retention); }
+  void WriteMetadata(std::string_view name, std::string_view bytes) override {
+    log_->WriteMetadata(name, bytes);
+  }
+  void DeleteMetadata(std::string_view name) override { log_->DeleteMetadata(name); }
+  void ReadMetadata(MetadataCallback callback) const override {
+    log_->ReadMetadata(std::move(callback));
+  }
+  Offset metadata_end() const override { return log_->metadata_end(); }
+  void KeepHighWatermark(Offset high_watermark) override {
+    log_->KeepHighWatermark(high_watermark);
+  }
+  Offset kept_high_watermark() const override { return log_->kept_high_watermark(); }
+
+ private:
+  const std::unique_ptr<Log> log_;
+  Listener listener_;
+};
+
 class FakeHost final : public PartitionHost {
  public:
   explicit FakeHost(coordination::SimTree& tree) : tree_(tree) {}
@@ -122,19 +178,28 @@ class PartitionTest : public testing::TestWithParam<uint64_t> {
       tree_.MustCommit({Operation::Create(paths::Incarnation(BrokerId(broker)), "")});
       Register(broker);
     }
-    auto log = storage_.Open(kTp, LogOf(1));
-    EXPECT_TRUE(log.ok()) << log.status();
-    Partition::Open(host_, kTp, {.lag_time_max = kLag, .fetch_max_wait = hours(10)},
-                    *std::move(log), [this](absl::StatusOr<std::shared_ptr<Partition>> opened) {
-                      EXPECT_TRUE(opened.ok()) << opened.status();
-                      if (opened.ok()) partition_ = *std::move(opened);
-                    });
+    OpenLog();
+    Open();
   }
   ~PartitionTest() override {
     partition_->Close([] {});
     host_->present_session = nullptr;
     host_->peer->fetches.clear();
     tree_.Settle();
+  }
+
+  void OpenLog() {
+    auto log = storage_.Open(kTp, LogOf(1));
+    ASSERT_TRUE(log.ok()) << log.status();
+    opening_ = std::make_unique<HeldLog>(*std::move(log));
+    log_ = opening_.get();
+  }
+  void Open() {
+    Partition::Open(host_, kTp, {.lag_time_max = kLag, .fetch_max_wait = hours(10)},
+                    std::move(opening_), [this](absl::StatusOr<std::shared_ptr<Partition>> opened) {
+                      EXPECT_TRUE(opened.ok()) << opened.status();
+                      if (opened.ok()) partition_ = *std::move(opened);
+                    });
   }
 
   // --- The controller and the tree ---
@@ -286,6 +351,8 @@ class PartitionTest : public testing::TestWithParam<uint64_t> {
   const std::shared_ptr<base::Budget> budget_ = std::make_shared<base::Budget>(1 << 20);
   storage::MemoryStorage storage_{budget_};
   const std::shared_ptr<FakeHost> host_ = std::make_shared<FakeHost>(tree_);
+  std::unique_ptr<HeldLog> opening_;
+  HeldLog* log_ = nullptr;  // until the partition is closed
   std::shared_ptr<Partition> partition_;
   transport::PartitionUpdate update_;
   int32_t epoch_ = -1;
@@ -522,7 +589,53 @@ TEST_P(PartitionTest, Rule21_ABatchThatCouldNotBeAppendedIsNotRemembered) {
   EXPECT_EQ(LogEnd(), 2);
 }
 
-// --- Batches that are packed anew ---------------------------------------------------------------
+// --- Disks --------------------------------------------------------------------------------------
+
+// What was written just before is to be synced, too: nobody else would ask for it, as a follower
+// that waits for it fetches nothing that a sync would be for.
+TEST_P(PartitionTest, WhereASyncIsAskedForFromNowOnWhatWasWrittenBeforeIsSynced) {
+  Elect(2, {1, 2});
+  log_->is_held = true;
+  format::Batch batch = MakeBatch(-1);
+  batch.header.leader_epoch = LeaderEpoch(0);
+  AnswerFetch({.log_end_offset = Offset(1), .diverging = std::nullopt, .batches = {batch}});
+  EXPECT_TRUE(host_->peer->fetches.empty()) << "nothing is written yet";
+  log_->now.written = Offset(1);  // news of which are on their way
+  model::TopicConfig config;
+  config.flush_messages = 1;
+  partition_->Configure(config);
+  tree_.Settle();
+  log_->Notify();
+  tree_.Settle();
+  EXPECT_GE(log_->syncs, 1);
+  log_->now.synced = Offset(1);
+  log_->Notify();
+  tree_.Settle();
+  EXPECT_EQ(NextFetchOffset(), 1);
+}
+
+// What a killed process had written, it had not acknowledged yet: nor does its successor before the
+// device has it.
+TEST_P(PartitionTest, WhereASyncIsAskedForWhatAStartFoundIsSyncedBeforeItCounts) {
+  tree_.Settle();
+  std::exchange(partition_, nullptr)->Close([] {});
+  tree_.Settle();
+  OpenLog();
+  const format::Batch batch = MakeBatch(-1);
+  ASSERT_TRUE(log_->Append({&batch, 1}).ok());
+  log_->is_held = true;
+  log_->now = {.written = Offset(1), .synced = Offset(0)};
+  Open();
+  ASSERT_TRUE(tree_.Eventually([this] { return partition_ != nullptr; }));
+  update_.config.flush_messages = 1;
+  Elect(1, {1});
+  EXPECT_EQ(HighWatermark(), 0);
+  EXPECT_GE(log_->syncs, 1);
+  log_->now.synced = Offset(1);
+  log_->Notify();
+  tree_.Settle();
+  EXPECT_EQ(HighWatermark(), 1);
+}
 
 TEST_P(PartitionTest, WhileABatchIsPackedAnewOnlyAppendsWaitAndTheyKeepTheirOrder) {
   update_.config.compression_type = model::CompressionType::kGzip;

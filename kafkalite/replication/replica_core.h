@@ -12,6 +12,7 @@
 #ifndef KAFKALITE_REPLICATION_REPLICA_CORE_H_
 #define KAFKALITE_REPLICATION_REPLICA_CORE_H_
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -59,8 +60,8 @@ class ReplicaCore {
     model::Offset end;
   };
 
-  // `epochs` as rebuilt from the log, which is secured. The HW starts where it was last known to
-  // be, within the log: it is a hint (rule 19).
+  // `epochs` as rebuilt from the log, which is secured, but see FoundSecured. The HW starts where
+  // it was last known to be, within the log: it is a hint (rule 19).
   ReplicaCore(const Config& config, model::LogId log_id, LogEnds log, EpochCache epochs,
               model::Offset high_watermark = model::Offset());
 
@@ -85,6 +86,9 @@ class ReplicaCore {
   // What comes before `end` in this replica's log is as safe as the topic demands: only that counts
   // towards the HW, and only that may be acknowledged. Moves up only; a truncation lowers it.
   void Secured(model::Offset end, Effects& effects);
+  // Of what the log was found with, only what comes before `end` is. REQUIRES: before the first
+  // Apply.
+  void FoundSecured(model::Offset end) { secured_ = std::clamp(end, log_.start, log_.end); }
 
   // Up to where every replica of the maximal ISR has dropped its records (KIP-107); -1 while one of
   // them has not said.
