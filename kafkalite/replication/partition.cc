@@ -146,6 +146,8 @@ void Partition::Tick() {
   strand_.Run([self = shared_from_this()] {
     self->strand_.AssertInside();
     if (self->log_ == nullptr) return;
+    // The listener hears of it, unless it came of a call.
+    if (self->log_->progress().failed) self->log_failed_.store(true, std::memory_order_relaxed);
     const base::Time now = self->Now();
     Effects effects;
     self->core_.Tick(now, effects);

@@ -589,6 +589,8 @@ TEST_P(PartitionTest, Rule21_ABatchThatCouldNotBeAppendedIsNotRemembered) {
   EXPECT_EQ(LogEnd(), 2);
 }
 
+// --- Batches that are packed anew ---------------------------------------------------------------
+
 // --- Disks --------------------------------------------------------------------------------------
 
 // What was written just before is to be synced, too: nobody else would ask for it, as a follower
@@ -635,6 +637,16 @@ TEST_P(PartitionTest, WhereASyncIsAskedForWhatAStartFoundIsSyncedBeforeItCounts)
   log_->Notify();
   tree_.Settle();
   EXPECT_EQ(HighWatermark(), 1);
+}
+
+// It may fail in a call, of which no listener hears.
+TEST_P(PartitionTest, ALogThatFailsInACallIsNoticed) {
+  Elect(1, {1});
+  log_->is_held = true;
+  log_->now.failed = true;
+  EXPECT_EQ(AppendAtLeader(), -static_cast<int64_t>(ErrorCode::kStorageError));
+  Tick();
+  EXPECT_TRUE(partition_->log_failed());
 }
 
 TEST_P(PartitionTest, WhileABatchIsPackedAnewOnlyAppendsWaitAndTheyKeepTheirOrder) {
