@@ -185,7 +185,10 @@ std::vector<std::shared_ptr<Partition>> ReplicaManager::All() const {
 
 std::map<model::TopicPartition, model::LogId> ReplicaManager::LogIds() const {
   std::map<model::TopicPartition, model::LogId> ids;
-  for (const auto& [tp, id] : storage_->List()) ids[tp] = id;
+  for (const auto& [tp, id] : storage_->List()) {
+    // One without a name will have that of a new one, when it is opened.
+    if (id != model::LogId()) ids[tp] = id;
+  }
   return ids;
 }
 

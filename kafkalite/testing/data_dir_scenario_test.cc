@@ -147,6 +147,26 @@ TEST_P(DataDir, ATopicThatWasDeletedIsNotThereAgain) {
   EXPECT_TRUE(Consume().empty());
 }
 
+// As Kafka writes them.
+TEST_P(DataDir, LogsWithoutANameBelongToTheTopicThatIsMadeForThem) {
+  Start(InFiles());
+  SendNumbers(0, 5);
+  ASSERT_TRUE(AwaitAgreement({1, 2, 3})) << State();
+  StopCluster();
+  for (const std::string broker : {"1", "2", "3"}) {
+    const std::string folder = "/data/broker-" + broker;
+    ASSERT_TRUE(fs_->Rename(folder + "/first-test-0", folder + "/other-0").ok());
+    ASSERT_TRUE(fs_->Remove(folder + "/other-0/log-id").ok());
+  }
+  StartCluster(InFiles());
+  const auto topic = cluster_->CreateTopic("other", {.assignment = {{1, 2, 3}}});
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  const auto producer = MakeProducer(Acks::kAll, std::chrono::seconds(2));
+  const auto sent = producer->Send({.topic = "other", .partition = 0, .value = "5"}).Wait();
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_EQ(sent->offset, 5);
+}
+
 struct Failure {
   std::string name;
   Kind kind;
