@@ -129,8 +129,28 @@ absl::Status ClusterCore::ReadClusterId() {
     cluster_id_ = node.id;
   } else if (found.code == coordination::Code::kNoNode) {
     cluster_id_ = MakeClusterId(SeedOf(options_));
+    if (files_ != nullptr) return KeepClusterId(*session);
   } else {
     return coordination_->status();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ClusterCore::KeepClusterId(coordination::Session& session) {
+  using coordination::Operation;
+  namespace paths = coordination::paths;
+  const std::string id = coordination::ClusterId{cluster_id_}.Format();
+  for (const Operation& node :
+       {Operation::Create(paths::kCluster, ""), Operation::Create(paths::kClusterId, id)}) {
+    KL_ASSIGN_OR_RETURN(const auto made,
+                        client::Await<coordination::CommitResult>(
+                            *executor_, executor_->clock().Now() + options_.call_timeout,
+                            [&](auto reply) { session.Commit({node}, std::move(reply)); }));
+    const bool there =
+        made.code == coordination::Code::kOk || made.code == coordination::Code::kNodeExists;
+    if (there) continue;
+    KL_RETURN_IF_ERROR(coordination_->status());
+    return absl::UnavailableError("the cluster's id could not be kept");
   }
   return absl::OkStatus();
 }

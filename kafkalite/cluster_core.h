@@ -97,6 +97,8 @@ class ClusterCore : public std::enable_shared_from_this<ClusterCore> {
   absl::Status OpenCoordination();
   // Of the tree: a new one unless a cluster lived there.
   absl::Status ReadClusterId();
+  // Durable before any broker's directory is said to be of this cluster.
+  absl::Status KeepClusterId(coordination::Session& session);
 
   // Storage as the options want it. Blocks while files are read and repaired.
   absl::Status MakeStorage(int32_t broker, Parts& parts);

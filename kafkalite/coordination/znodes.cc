@@ -21,7 +21,7 @@ const std::vector<std::string>& Persistent() {
       "/consumers",   kBrokers,      kBrokerIds,        kTopics,         kBrokerSequence,
       "/config",      kTopicConfigs, "/config/clients", "/config/users", kBrokerConfigs,
       kConfigChanges, "/admin",      kDeleteTopics,     kIsrChanges,     kLogDirEvents,
-      "/cluster",     "/kafkalite",  kIncarnations};
+      kCluster,       "/kafkalite",  kIncarnations};
   return *all;
 }
 

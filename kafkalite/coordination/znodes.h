@@ -49,6 +49,7 @@ inline constexpr char kPreferredReplicaElection[] = "/admin/preferred_replica_el
 inline constexpr char kReassignPartitions[] = "/admin/reassign_partitions";
 inline constexpr char kIsrChanges[] = "/isr_change_notification";
 inline constexpr char kLogDirEvents[] = "/log_dir_event_notification";
+inline constexpr char kCluster[] = "/cluster";
 inline constexpr char kClusterId[] = "/cluster/id";
 inline constexpr char kProducerIdBlock[] = "/latest_producer_id_block";
 inline constexpr char kIncarnations[] = "/kafkalite/incarnations";

@@ -335,5 +335,25 @@ TEST_P(DataDir, AStartThatFailsLeavesTheDirectoryToTheNext) {
   EXPECT_EQ(StartError(InFiles()), "started");
 }
 
+// Its first start, that is: the brokers' directories and the tree name the same cluster, whenever
+// it ends.
+TEST_P(DataDir, AProcessThatIsKilledAsItStartsForTheFirstTimeCanBeStartedAgain) {
+  for (const std::string when : {"/data/broker-1/meta.properties.tmp", "/data/broker-2/.lock",
+                                 "/data/broker-3/meta.properties"}) {
+    SCOPED_TRACE(when);
+    std::atomic<bool> killed = false;
+    fs_->SetFault([&](const MemoryFileSystem::Operation& operation) {
+      if (operation.path == when && !killed.exchange(true)) fs_->Kill();
+      return MemoryFileSystem::Verdict{killed ? absl::InternalError("killed") : absl::OkStatus()};
+    });
+    EXPECT_NE(StartError(InFiles()), "started");
+    EXPECT_TRUE(killed);
+    fs_->SetFault({});
+    ASSERT_NO_FATAL_FAILURE(StartCluster(InFiles()));
+    StopCluster();
+    ASSERT_TRUE(files::RemoveAll(*fs_, "/data").ok());
+  }
+}
+
 }  // namespace
 }  // namespace kafkalite::testing
