@@ -136,8 +136,8 @@ class Faults {
 
   // --- Clocks -----------------------------------------------------------------------------------
 
-  // The clock that stamps records goes forward, or back. Timeouts do not go by it. Producers look at
-  // it ten times a second.
+  // The clock that stamps records goes forward, or back. Timeouts do not go by it. Producers look
+  // at it ten times a second.
   absl::Status JumpWallClock(std::chrono::milliseconds by);
 
   // ----------------------------------------------------------------------------------------------
