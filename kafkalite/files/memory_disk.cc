@@ -34,6 +34,7 @@ void Restart(MemoryNode& node, base::Random& random,
              const MemoryFileSystem::CrashOptions& options) {
   node.contents.Crash(random.Fork(), options);
   node.names = node.durable_names;
+  node.removed = false;
   for (const auto& [name, child] : node.names) Restart(*child, random, options);
 }
 
@@ -191,6 +192,7 @@ int MemoryDisk::Remove(std::string_view path) {
   if (const int error = FindPlace(path, place)) return error;
   if (place.node == nullptr) return ENOENT;
   if (!place.node->names.empty()) return ENOTEMPTY;
+  place.node->removed = place.node->is_folder;
   Do({{place.folder, place.name, nullptr}});
   return 0;
 }
@@ -276,12 +278,19 @@ void MemoryDisk::Persist(const std::function<bool(const Change&)>& wanted) {
     }
     for (const Edit& edit : unsynced_[i]) {
       if (edit.node == nullptr) {
-        edit.folder->durable_names.erase(edit.name);
+        const auto name = edit.folder->durable_names.find(edit.name);
+        if (name == edit.folder->durable_names.end()) continue;
+        name->second->gone = name->second->removed;
+        edit.folder->durable_names.erase(name);
       } else {
         edit.folder->durable_names[edit.name] = edit.node;
       }
     }
   }
+  std::erase_if(rest, [](const Change& change) {
+    return std::all_of(change.begin(), change.end(),
+                       [](const Edit& edit) { return edit.folder->gone; });
+  });
   unsynced_ = std::move(rest);
 }
 

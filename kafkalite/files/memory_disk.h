@@ -90,6 +90,8 @@ struct MemoryNode {
   MemoryContents contents;  // of a file
   Names names;              // in a folder
   Names durable_names;
+  bool removed = false;  // a folder that is
+  bool gone = false;     // and durably so: what was done in it does not matter any more
 };
 
 class MemoryDisk {
