@@ -127,6 +127,8 @@ bool SimExecutor::RunNext(Time deadline) {
   Trace(static_cast<uint64_t>(when.time_since_epoch().count()));
   Trace(number);
   task();
+  task = nullptr;
+  if (observer_) observer_();
   return true;
 }
 

@@ -8,6 +8,7 @@
 #ifndef KAFKALITE_BASE_SIM_EXECUTOR_H_
 #define KAFKALITE_BASE_SIM_EXECUTOR_H_
 
+#include <functional>
 #include <map>
 #include <thread>
 #include <tuple>
@@ -41,6 +42,9 @@ class SimExecutor final : public Executor {
   bool ShouldDefer() override { return random_.OneIn(4); }
   uint64_t Choose(uint64_t count) override { return count == 1 ? 0 : random_.Below(count); }
   void Trace(uint64_t event) override;
+
+  // Called after each event, when nothing runs. It must change nothing and draw nothing.
+  void SetObserver(std::function<void()> observer) { observer_ = std::move(observer); }
 
   // Runs the events of the next `duration` of virtual time.
   void RunFor(Duration duration);
@@ -77,6 +81,7 @@ class SimExecutor final : public Executor {
   uint64_t next_number_ = 1;
   std::map<Key, Task> events_;
   std::unordered_map<uint64_t, Key> timer_keys_;
+  std::function<void()> observer_;
   uint64_t trace_hash_ = 0xcbf29ce484222325u;
   uint64_t events_run_ = 0;
 };

@@ -203,6 +203,16 @@ void Partition::Inspect(absl::AnyInvocable<void(ReplicaSnapshot)> callback) {
   });
 }
 
+ReplicaGlimpse Partition::Glimpse() const {
+  if (log_ == nullptr) return {};
+  return {.role = core_.role(),
+          .leader_epoch = core_.leader_epoch(),
+          .log_id = log_id_,
+          .log_start = log_->start_offset(),
+          .log_end = log_->end_offset(),
+          .high_watermark = core_.high_watermark()};
+}
+
 ReplicaSnapshot Partition::TakeSnapshot() const {
   ReplicaSnapshot snapshot;
   if (log_ == nullptr) return snapshot;

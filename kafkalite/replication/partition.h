@@ -103,6 +103,16 @@ struct ReplicaSnapshot {
   std::vector<format::Batch> batches;
 };
 
+// The same in numbers.
+struct ReplicaGlimpse {
+  Role role = Role::kOffline;
+  model::LeaderEpoch leader_epoch = model::kNoEpoch;
+  model::LogId log_id;
+  model::Offset log_start;
+  model::Offset log_end;
+  model::Offset high_watermark;
+};
+
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   struct Options {
@@ -155,6 +165,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool log_failed() const { return log_failed_.load(std::memory_order_relaxed); }
 
   void Inspect(absl::AnyInvocable<void(ReplicaSnapshot)> callback);
+  // At once, without entering the strand.
+  // REQUIRES: a simulation, between two of its events: nobody is inside.
+  ReplicaGlimpse Glimpse() const ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
   // Stops everything and lets go of the log, then calls back.
   void Close(base::Task closed);

@@ -82,8 +82,8 @@ absl::StatusOr<SimSnapshot> SimCluster::TakeSnapshot() {
   snapshot.options_ = options_;
   snapshot.disks_ = disks_->Clone();
   snapshot.wall_millis_ = simulation_.executor()->clock().WallMillis();
-  // What is copied is as a kill would leave it: the copies would have to look through their logs. So
-  // the first one is shut down in order.
+  // What is copied is as a kill would leave it: the copies would have to look through their logs.
+  // So the first one is shut down in order.
   KL_ASSIGN_OR_RETURN(const auto first, Fork(snapshot, /*seed=*/0));
   first->cluster().Shutdown();
   snapshot.disks_ = first->disks_;

@@ -71,6 +71,7 @@ GetResult EmbeddedCoordination::Peek(std::string_view path) const { return serve
 ChildrenResult EmbeddedCoordination::PeekChildren(std::string_view path) const {
   return server_->PeekChildren(path);
 }
+int64_t EmbeddedCoordination::last_transaction() const { return server_->last_transaction(); }
 size_t EmbeddedCoordination::session_count() const { return server_->session_count(); }
 void EmbeddedCoordination::Close() { server_->CloseFiles(); }
 absl::Status EmbeddedCoordination::status() const { return server_->status(); }

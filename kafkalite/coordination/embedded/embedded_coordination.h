@@ -93,6 +93,8 @@ class EmbeddedCoordination final : public Coordination {
   // nothing.
   GetResult Peek(std::string_view path) const;
   ChildrenResult PeekChildren(std::string_view path) const;
+  // The number of the last commit that changed it.
+  int64_t last_transaction() const;
 
   // Why the engine is down: OK unless its files failed.
   absl::Status status() const;

@@ -286,6 +286,11 @@ ChildrenResult TreeServer::PeekChildren(std::string_view path) {
   return tree_.Children(path, std::nullopt);
 }
 
+int64_t TreeServer::last_transaction() const {
+  base::MutexLock lock(mu_);
+  return tree_.last_transaction();
+}
+
 size_t TreeServer::session_count() const {
   base::MutexLock lock(mu_);
   return sessions_.size();

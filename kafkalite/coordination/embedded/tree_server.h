@@ -55,6 +55,7 @@ class TreeServer : public std::enable_shared_from_this<TreeServer> {
   void LoseCommitAnswers(int32_t client, int times);
   GetResult Peek(std::string_view path);
   ChildrenResult PeekChildren(std::string_view path);
+  int64_t last_transaction() const;
 
   // Why the server is down, if its files failed.
   absl::Status status() const;

@@ -76,6 +76,7 @@ absl::StatusOr<BatchScanner::Found> BatchScanner::Look() {
   const int64_t rest = range_.end - range_.position;
   if (rest < kHeaderBytes) {
     found.wrong = base::Cat("only ", rest, " bytes are left");
+    found.unfinished = true;
     return found;
   }
   KL_ASSIGN_OR_RETURN(const size_t at, Bring(range_.position, kBatchHeaderBytes));
@@ -86,6 +87,7 @@ absl::StatusOr<BatchScanner::Found> BatchScanner::Look() {
     found.wrong = std::string(base::ToStd(valid.message()));
   } else if (found.bytes > rest) {
     found.wrong = base::Cat("a batch of ", found.bytes, " bytes, of which ", rest, " are left");
+    found.unfinished = WhyNotNext(found.header).empty();
   } else {
     found.is_batch = true;
     found.wrong = WhyNotNext(found.header);

@@ -57,6 +57,8 @@ class BatchScanner {
     // What is there may be a batch by its header, of which the file has everything, and still not
     // be the next one.
     bool is_batch = false;
+    // It may be the next one, as far as the file has it.
+    bool unfinished = false;
     std::string wrong;  // empty if it is the next batch
   };
   // What is at position(). An error means that the file could not be read.

@@ -107,7 +107,9 @@ absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, LastUse last,
                                                 repairs));
   const bool repaired = repairs.size() > repairs_before;
   if (!last.clean) KL_RETURN_IF_ERROR(metadata_.ForgetSyncs());
-  KL_RETURN_IF_ERROR(LoadId(last.may_have_lost || repaired, repairs));
+  const bool lost =
+      last.may_have_lost || disk_->lost_some() || disk_->next_offset() < checkpoint.high_watermark;
+  KL_RETURN_IF_ERROR(LoadId(lost, repairs));
   base::MutexLock lock(mu_);
   const std::vector<SegmentInfo> segments = disk_->segments();
   const Offset end = segments.back().next_offset;

@@ -60,6 +60,8 @@ struct SegmentCut {
   int64_t position = 0;
   int64_t bytes = 0;
   std::string reason;  // names the file and the place
+  // A write that did not come to its end: nobody was told that it had.
+  bool unfinished = false;
 };
 
 class Segment {

@@ -143,7 +143,8 @@ absl::Status Segment::Recoverer::CutAt(const Found& found, std::string wrong) {
   if (!earlier) KL_RETURN_IF_ERROR(Take());
   const std::string reason(base::ToStd(scanner_.Lost(found.position, wrong).message()));
   cut_ = {segment_.size_, file_bytes_ - segment_.size_,
-          earlier ? base::Cat(reason, "; the batch before it is damaged") : reason};
+          earlier ? base::Cat(reason, "; the batch before it is damaged") : reason,
+          found.unfinished && !earlier};
   return absl::OkStatus();
 }
 

@@ -98,6 +98,7 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
     }
     if (!cut) cut = !Follows(bases[i], start);
     if (cut) {
+      lost_some_ = true;
       repairs.push_back(base::Cat("'", options_.folder, "/",
                                   format::ToString({bases[i], format::LogFileKind::kLog}),
                                   "' is dropped, as what comes before it is damaged or lost"));
@@ -120,6 +121,8 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
         Segment::Recover(options, {.synced_before = start.recovery_point, .epoch_before = epoch},
                          [&epoch](const format::BatchHeader& h) { epoch = h.leader_epoch; }));
     if (recovered.cut.has_value()) {
+      const bool unfinished = recovered.cut->unfinished && last;
+      if (!unfinished || recovered.segment->next_offset() < start.recovery_point) lost_some_ = true;
       repairs.push_back(
           base::Cat(recovered.cut->bytes, " bytes are cut off: ", recovered.cut->reason));
       cut = true;
@@ -130,10 +133,16 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
   if (cut) KL_RETURN_IF_ERROR(options_.fs->SyncDirectory(options_.folder));
   if (segments_.empty()) return AddSegment(start.log_start);
   if (start.log_start <= active().next_offset()) return absl::OkStatus();
+  lost_some_ = true;
   repairs.push_back(base::Cat("'", options_.folder, "' ends at offset ",
                               active().next_offset().value(), ", before its start at ",
                               start.log_start.value(), ": it is emptied"));
   return RestartAt(start.log_start);
+}
+
+bool SegmentedLog::lost_some() const {
+  base::MutexLock lock(mu_);
+  return lost_some_;
 }
 
 // --- Facts ---------------------------------------------------------------------------------------

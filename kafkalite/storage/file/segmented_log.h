@@ -71,6 +71,10 @@ class SegmentedLog {
                                                             const Start& start,
                                                             std::vector<std::string>& repairs);
 
+  // Whether Open has cut off or thrown away what somebody may have been told is there: more than a
+  // write at the very end that had not come to its own.
+  bool lost_some() const;
+
   // Of the segments that begin at `first` or later, in order.
   std::vector<SegmentInfo> segments(model::Offset first = model::Offset()) const;
   model::Offset next_offset() const;
@@ -141,6 +145,7 @@ class SegmentedLog {
   // Those before the last are sealed: they do not change any more, so they are read without mu_. To
   // be truncated, one is opened anew.
   std::vector<Entry> segments_ ABSL_GUARDED_BY(mu_);
+  bool lost_some_ ABSL_GUARDED_BY(mu_) = false;
   bool folder_is_durable_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status broken_ ABSL_GUARDED_BY(mu_);
 };
