@@ -32,12 +32,38 @@ absl::StatusOr<std::shared_ptr<const TopicMetadata>> ReadTopic(
   }
   auto metadata = std::make_shared<TopicMetadata>();
   metadata->name = name;
+  metadata->creation_id = topic.creation_id;
   metadata->max_message_bytes = topic.max_message_bytes;
   for (const protocol::MetadataResponse::Partition& partition : topic.partitions) {
     metadata->partitions.push_back(
         {.leader = partition.leader, .leader_epoch = partition.leader_epoch});
   }
   return metadata;
+}
+
+// What is newer of both. A broker that nobody tells anything any more still answers: with what it
+// knew, or thinks, long after others lead; going by it, a consumer would be sent back to where that
+// one's log ends (KIP-320).
+std::shared_ptr<const TopicMetadata> Newer(const std::shared_ptr<const TopicMetadata>& known,
+                                           std::shared_ptr<const TopicMetadata> told) {
+  if (known == nullptr || told->creation_id > known->creation_id) return told;
+  if (told->creation_id < known->creation_id) return known;
+  const auto is_stale = [](const auto& told_partition, const auto& known_partition) {
+    return told_partition.leader_epoch < known_partition.leader_epoch;
+  };
+  const size_t both = std::min(known->partitions.size(), told->partitions.size());
+  bool stale = told->partitions.size() < known->partitions.size();
+  for (size_t i = 0; i < both; ++i) stale |= is_stale(told->partitions[i], known->partitions[i]);
+  if (!stale) return told;
+  auto merged = std::make_shared<TopicMetadata>(*told);
+  for (size_t i = 0; i < known->partitions.size(); ++i) {
+    if (i >= both) {
+      merged->partitions.push_back(known->partitions[i]);
+    } else if (is_stale(merged->partitions[i], known->partitions[i])) {
+      merged->partitions[i] = known->partitions[i];
+    }
+  }
+  return merged;
 }
 
 }  // namespace
@@ -245,14 +271,14 @@ void ClusterClient::StartRefresh(const std::string& topic, base::Time deadline) 
 
 void ClusterClient::OnRefreshed(const std::string& topic,
                                 absl::StatusOr<protocol::MetadataResponse> answer) {
-  const absl::StatusOr<std::shared_ptr<const TopicMetadata>> result = ReadTopic(topic, answer);
+  absl::StatusOr<std::shared_ptr<const TopicMetadata>> result = ReadTopic(topic, answer);
   std::vector<Waiter> served;
   bool again = false;
   base::Time deadline = base::Time::min();
   {
     base::MutexLock lock(mu_);
     if (result.ok()) {
-      topics_[topic] = *result;
+      result = topics_[topic] = Newer(topics_[topic], *std::move(result));
     } else if (answer.ok()) {
       topics_.erase(topic);
     }

@@ -75,6 +75,7 @@ struct TopicMetadata {
     model::LeaderEpoch leader_epoch = model::kNoEpoch;
   };
   std::string name;
+  int64_t creation_id = 0;
   std::vector<Partition> partitions;  // by number
   int32_t max_message_bytes = model::TopicConfig().max_message_bytes;
 };

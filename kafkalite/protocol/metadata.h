@@ -30,6 +30,9 @@ struct MetadataResponse {
   struct Topic {
     model::ErrorCode error = model::ErrorCode::kNone;
     std::string name;
+    // Tells it from an earlier topic of the same name: a later one has a larger one (KIP-516's
+    // place; 0: not known).
+    int64_t creation_id = 0;
     std::vector<Partition> partitions;  // by number
     model::ConfigMap overrides;         // what was configured for this topic
     int32_t max_message_bytes = model::TopicConfig().max_message_bytes;  // in force

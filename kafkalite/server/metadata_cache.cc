@@ -68,7 +68,10 @@ protocol::MetadataResponse::Topic MetadataCache::Describe(const std::string& nam
                                 .replicas = update.replicas,
                                 .isr = update.isr});
   }
-  if (!found->second.empty()) topic.overrides = found->second.begin()->second.overrides;
+  if (!found->second.empty()) {
+    topic.overrides = found->second.begin()->second.overrides;
+    topic.creation_id = found->second.begin()->second.topic_creation_id;
+  }
   topic.max_message_bytes =
       model::WithOverrides(topic_defaults_, topic.overrides).max_message_bytes;
   return topic;
