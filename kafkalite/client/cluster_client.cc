@@ -48,11 +48,14 @@ std::shared_ptr<const TopicMetadata> Newer(const std::shared_ptr<const TopicMeta
                                            std::shared_ptr<const TopicMetadata> told) {
   if (known == nullptr || told->creation_id > known->creation_id) return told;
   if (told->creation_id < known->creation_id) return known;
+  // Topics do not shrink: it was made anew by somebody who gives no creation ids.
+  const bool fewer = told->partitions.size() < known->partitions.size();
+  if (told->creation_id == 0 && fewer) return told;
   const auto is_stale = [](const auto& told_partition, const auto& known_partition) {
     return told_partition.leader_epoch < known_partition.leader_epoch;
   };
   const size_t both = std::min(known->partitions.size(), told->partitions.size());
-  bool stale = told->partitions.size() < known->partitions.size();
+  bool stale = fewer;
   for (size_t i = 0; i < both; ++i) stale |= is_stale(told->partitions[i], known->partitions[i]);
   if (!stale) return told;
   auto merged = std::make_shared<TopicMetadata>(*told);

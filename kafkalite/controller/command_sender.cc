@@ -77,9 +77,14 @@ transport::ClusterStateUpdate CommandSender::MakeUpdate(BrokerId broker,
     const TopicView& topic = view_.topics.at(tp.topic);
     const PartitionView& partition = topic.partitions.at(tp.partition);
     if (!partition.state || view_.deletions.contains(tp.topic)) continue;
+    // One that was elected before it died, and is told before another epoch has begun, must not
+    // lead in the old one: its followers may have what it had not written then.
+    const model::Incarnation elected = partition.state->leader_incarnation;
+    const bool was_another = partition.state->leader == broker && elected != model::Incarnation() &&
+                             elected != receiver.incarnation;
     update.partitions.push_back({.tp = tp,
                                  .topic_creation_id = topic.creation_id,
-                                 .leader = partition.state->leader,
+                                 .leader = was_another ? model::kNoBroker : partition.state->leader,
                                  .leader_epoch = partition.state->leader_epoch,
                                  .controller_epoch = partition.state->controller_epoch,
                                  .replicas = partition.replicas,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kafkalite/base/strings.h"
 #include "kafkalite/controller/cluster_view.h"
 
 namespace kafkalite::server {
@@ -106,6 +107,9 @@ void ReplicaManager::Tell(const Host& host, transport::PartitionUpdate news,
     } else {
       overrides_.insert_or_assign(news.tp.topic, news.overrides);
     }
+    if (news.leader == host->self() && !offline_.contains(news.tp)) {
+      led_[news.tp] = news.leader_epoch;
+    }
   }
   news.config = ConfigOf(news.tp.topic);
   if (const auto partition = Find(news.tp)) {
@@ -122,6 +126,16 @@ void ReplicaManager::Open(const Host& host, transport::PartitionUpdate news,
     base::MutexLock lock(mu_);
     if (in_use_ == nullptr) return;
     in_use = in_use_;
+    // Its followers may have what its log lost when it failed: in the same epoch there would be two
+    // records at one offset.
+    const auto failed = failed_.find(news.tp);
+    if (failed != failed_.end() && news.leader == host->self() &&
+        news.leader_epoch <= failed->second) {
+      offline_[news.tp] = absl::FailedPreconditionError(
+          base::ToAbsl(base::Cat("its log failed while it led in epoch ", failed->second.value(),
+                                 ": it leads again in a later one only")));
+      return;
+    }
   }
   auto opened = [this, news, finish = std::move(finish),
                  in_use](absl::StatusOr<std::shared_ptr<Partition>> partition) {
@@ -158,7 +172,10 @@ void ReplicaManager::Delete(const std::vector<std::string>& topics,
         open.push_back(entry->second);
         entry = partitions_.erase(entry);
       }
-      std::erase_if(offline_, [&](const auto& entry) { return entry.first.topic == topic; });
+      const auto is_of_topic = [&](const auto& entry) { return entry.first.topic == topic; };
+      std::erase_if(offline_, is_of_topic);
+      std::erase_if(led_, is_of_topic);
+      std::erase_if(failed_, is_of_topic);
       overrides_.erase(topic);
     }
     for (const auto& partition : open) {
@@ -221,6 +238,9 @@ void ReplicaManager::CloseFailed(const std::shared_ptr<Partition>& partition,
     // What it was, the storage says when it is asked to open it again.
     if (!offline_.emplace(partition->tp(), absl::DataLossError("its log has failed")).second) {
       return;  // under way
+    }
+    if (const auto led = led_.find(partition->tp()); led != led_.end()) {
+      failed_[led->first] = led->second;
     }
   }
   // It stays where it is until its log is closed: nobody opens it again before.

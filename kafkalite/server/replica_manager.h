@@ -77,6 +77,9 @@ class ReplicaManager {
   std::map<model::TopicPartition, std::shared_ptr<replication::Partition>> partitions_
       ABSL_GUARDED_BY(mu_);
   std::map<model::TopicPartition, absl::Status> offline_ ABSL_GUARDED_BY(mu_);  // and why
+  // The last epoch in which this broker led, and that of them in which the log failed.
+  std::map<model::TopicPartition, model::LeaderEpoch> led_ ABSL_GUARDED_BY(mu_);
+  std::map<model::TopicPartition, model::LeaderEpoch> failed_ ABSL_GUARDED_BY(mu_);
   model::TopicConfig topic_defaults_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, model::ConfigMap> overrides_ ABSL_GUARDED_BY(mu_);  // by topic
 };
