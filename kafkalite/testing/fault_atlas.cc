@@ -167,7 +167,7 @@ bool FaultAtlas::Restart(int32_t broker) {
   if (!Is(broker, BrokerState::kKilled) && !Is(broker, BrokerState::kShutDown)) return false;
   // It starts, even if nobody tells it of the cluster in time; not from a disk that is broken.
   sim_.cluster().Restart(broker).IgnoreError();
-  return IsUp(broker);
+  return true;
 }
 
 // --- Links --------------------------------------------------------------------------------------
@@ -253,17 +253,18 @@ bool FaultAtlas::IsClean(int32_t broker, int32_t partition, uint64_t stored_log_
 }
 
 bool FaultAtlas::KillForGood(int32_t broker) {
+  // What is not done must leave no trace: a script does not have it.
+  if (!OthersHaveEverything(broker)) return false;
   // What is under way is lost with the link.
-  if (!sim_.faults().CutOneWay(broker, Node::Coordination()).ok()) return false;
-  const bool may = OthersHaveEverything(broker);
-  if (may && IsUp(broker)) {
+  sim_.faults().CutOneWay(broker, Node::Coordination()).IgnoreError();
+  if (IsUp(broker)) {
     // Before anybody else is gone: else a controller could leave the partition to this one, of
     // which it does not know yet that it has died.
     sim_.faults().ExpireSession(broker).IgnoreError();
     sim_.cluster().Kill(broker).IgnoreError();
   }
   CoreOf(sim_.cluster()).network().Heal(base::NodeId{broker}, base::NodeId::kCoordination);
-  return may;
+  return true;
 }
 
 bool FaultAtlas::OthersHaveEverything(int32_t broker) {

@@ -194,6 +194,8 @@ class Swarm {
       spared = candidate;
     }
     atlas_->HealAll(spared);
+    sim_->RunFor(seconds(1));
+    atlas_->HealAll(spared);  // of what went wrong on disks, some is noticed later
     const absl::Status healed = AwaitThat(
         sim_->cluster(), "the cluster to heal", [&] { return broken() || Healthy(spared); },
         kTimeToHeal);
