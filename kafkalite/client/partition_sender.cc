@@ -344,7 +344,8 @@ void PartitionSender::SendOne(SendBatch& batch) {
   } else {
     flight = ++last_flight_;
     batch.state = SendBatch::State::kInFlight;
-    flights_.push_back({flight, &batch, context_->tick(), executor().clock().Now()});
+    flights_.push_back(
+        {flight, &batch, context_->tick(), executor().clock().Now(), flights_.empty()});
     CountFlights();
   }
   auto reply = [self = shared_from_this(),
@@ -385,13 +386,14 @@ void PartitionSender::OnAnswer(uint64_t flight, const ProduceAnswer& answer) {
                                   [&](const Flight& f) { return f.number == flight; });
   if (found == flights_.end()) return;  // given up meanwhile
   SendBatch* const batch = found->batch;
+  const bool alone = found->alone;
   counters_.latency.Add(executor().clock().Now() - found->sent);
   flights_.erase(found);
   CountFlights();
-  if (batch != nullptr) Judge(*batch, answer);
+  if (batch != nullptr) Judge(*batch, alone, answer);
 }
 
-void PartitionSender::Judge(SendBatch& batch, const ProduceAnswer& answer) {
+void PartitionSender::Judge(SendBatch& batch, bool alone, const ProduceAnswer& answer) {
   if (answer.accepted()) {
     Settle(batch, absl::OkStatus(), answer.base_offset);
     attempts_ = 0;
@@ -404,15 +406,15 @@ void PartitionSender::Judge(SendBatch& batch, const ProduceAnswer& answer) {
   }
   batch.last_error = last_error_ = answer.ToStatus();
   if (settings_.idempotent && answer.sequence_refused()) {
-    const bool oldest = &batch == queue_.front().get();
-    if (oldest && batch.maybe_appended) {
+    if (alone && batch.maybe_appended) {
       GiveUp(batch, absl::AbortedError(base::Cat(base::ToStd(last_error_.message()),
                                                  "; sent again, the record could be in the log "
                                                  "twice; it may be there already")));
       return;
     }
-    // Of a later batch this only says that an earlier one is missing.
-    needs_identity_ |= oldest;
+    // Of a batch that was sent behind others this only says that it came before they did, if they
+    // came at all. Under a new identity it could be there twice: it may have been sent twice, too.
+    needs_identity_ |= alone;
     SendAgain(batch);
   } else if (answer.retriable()) {
     batch.maybe_appended |= !answer.certainly_not_appended();

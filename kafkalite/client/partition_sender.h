@@ -144,6 +144,7 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
     SendBatch* batch;  // null when the batch was given up meanwhile
     uint64_t tick;     // when it was sent
     base::Time sent;
+    bool alone;  // nothing else was in flight then
   };
   struct Waiter {
     int64_t target;  // of completed_count_
@@ -202,7 +203,9 @@ class PartitionSender : public std::enable_shared_from_this<PartitionSender> {
   // Settles the batch, or puts it back; then Proceed.
   void OnAnswer(uint64_t flight, const ProduceAnswer& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
-  void Judge(SendBatch& batch, const ProduceAnswer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
+  // `alone`: no batch before it can have been overtaken by it.
+  void Judge(SendBatch& batch, bool alone, const ProduceAnswer& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void SendAgain(SendBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void GiveUp(SendBatch& batch, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
   void GiveUpAll(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(strand_);
