@@ -98,6 +98,8 @@ bool FaultAtlas::Apply(const ScriptedFault& fault) {
   return true;
 }
 
+// A fault that is refused tells the state of the cluster, which takes time: what is drawn and not
+// carried out must leave no trace, so it is not asked for.
 bool FaultAtlas::Do(const ScriptedFault& fault) {
   switch (fault.kind) {
     case FaultKind::kKill:
@@ -139,19 +141,23 @@ bool FaultAtlas::DoToProcess(const ScriptedFault& fault) {
     case FaultKind::kKill:
       return IsUp(fault.a) && cluster.Kill(fault.a).ok();
     case FaultKind::kPowerOff: {
-      const auto seed = static_cast<uint64_t>(fault.value);
       if (!IsUp(fault.a) || !KillForGood(fault.a)) return false;
       lossy_.insert(fault.a);
-      return sim_.faults()
+      const auto seed = static_cast<uint64_t>(fault.value);
+      sim_.faults()
           .PowerOff(fault.a, {.seed = seed, .keep_some = seed % 4 != 0, .in_order = seed % 3 == 0})
-          .ok();
+          .IgnoreError();
+      return true;
     }
     case FaultKind::kWipe:
       if (!KillForGood(fault.a)) return false;
       lossy_.insert(fault.a);
-      return sim_.faults().Wipe(fault.a).ok();
+      sim_.faults().Wipe(fault.a).IgnoreError();  // a disk that is broken may keep some of it
+      return true;
     case FaultKind::kShutdown:
-      return Is(fault.a, BrokerState::kRunning) && cluster.Shutdown(fault.a).ok();
+      if (!Is(fault.a, BrokerState::kRunning)) return false;
+      cluster.Shutdown(fault.a).IgnoreError();  // a disk that is broken makes it less orderly
+      return true;
     case FaultKind::kRestart:
       return Restart(fault.a);
     case FaultKind::kPause:
@@ -224,7 +230,7 @@ bool FaultAtlas::DoToDisks(const ScriptedFault& fault) {
     case FaultKind::kSyncErrors:
       return faults.BreakDisk(fault.a, Faults::DiskFault::kSyncError).ok();
     case FaultKind::kSlowDisk:
-      return faults.SlowDisk(fault.a, milliseconds(fault.value)).ok();
+      return IsUp(fault.a) && faults.SlowDisk(fault.a, milliseconds(fault.value)).ok();
     default:
       return Mend(fault.a);
   }
@@ -232,7 +238,7 @@ bool FaultAtlas::DoToDisks(const ScriptedFault& fault) {
 
 bool FaultAtlas::Mend(int32_t broker) {
   if (!sim_.faults().MendDisk(broker).ok()) return false;
-  sim_.faults().SlowDisk(broker, milliseconds(0)).IgnoreError();  // of one that is down
+  if (IsUp(broker)) sim_.faults().SlowDisk(broker, milliseconds(0)).IgnoreError();
   const auto offline = sim_.cluster().broker(broker).offline();
   if (offline.ok() && !offline->empty() && sim_.cluster().Kill(broker).ok()) Restart(broker);
   return true;

@@ -187,7 +187,15 @@ class Swarm {
     return true;
   }
 
+  void Sabotage() {
+    for (const int32_t id : sim_->cluster().broker_ids()) {
+      sim_->cluster().Kill(id).IgnoreError();  // of those that run
+      sim_->faults().Wipe(id).IgnoreError();
+    }
+  }
+
   void Heal() {
+    if (options_.sabotage) Sabotage();
     int32_t spared = 0;
     const auto candidate = 1 + static_cast<int32_t>(random_.Below(options_.brokers));
     if (random_.OneIn(2) && options_.min_insync_replicas < 3 && atlas_->KillForGood(candidate)) {

@@ -34,6 +34,8 @@ struct SwarmOptions {
   bool flush_each = false;  // flush.messages=1
   int32_t producers = 1;
   int32_t seconds = 60;  // of virtual time, with faults
+  // For a canary that must fail: in the end all brokers lose their disks, whatever they hold.
+  bool sabotage = false;
 
   // What the seed draws.
   static SwarmOptions OfSeed(uint64_t seed);
