@@ -104,6 +104,9 @@ struct ClusterView {
 // The name of the log that a broker makes for a partition: one registration makes a log of one
 // topic once, so this names the log's contents (rule 24).
 model::LogId NewLogId(model::Incarnation incarnation, int64_t topic_creation_id);
+// The log that a broker has of a partition, or will make when it is told of it.
+model::LogId LogOf(const BrokerView& broker, const model::TopicPartition& tp,
+                   const TopicView& topic);
 
 }  // namespace kafkalite::controller
 

@@ -156,10 +156,24 @@ void CommandSender::OnAnswer(BrokerId broker, uint64_t number, uint64_t revision
       viewed->second.reported = true;
       viewed->second.logs = std::move(answer->log_ids);
       view_.all_unplanned = true;
+    } else {
+      NoteLogs(viewed->second, answer->log_ids);
     }
     NoteOffline(viewed->second, std::move(answer->offline));
   }
   outcome_(Outcome::kAcknowledged);
+}
+
+// Those that are not the ones expected: of an earlier name, as they had never been made.
+void CommandSender::NoteLogs(BrokerView& broker,
+                             const std::map<model::TopicPartition, model::LogId>& logs) {
+  for (const auto& [tp, id] : logs) {
+    const auto topic = view_.topics.find(tp.topic);
+    if (topic == view_.topics.end()) continue;
+    if (LogOf(broker, tp, topic->second) == id) continue;
+    broker.logs[tp] = id;
+    view_.unplanned.insert(tp);
+  }
 }
 
 void CommandSender::NoteOffline(BrokerView& broker, std::set<model::TopicPartition> offline) {

@@ -53,6 +53,7 @@ class CommandSender : public std::enable_shared_from_this<CommandSender> {
   void OnAnswer(model::BrokerId broker, uint64_t number, uint64_t revision,
                 absl::StatusOr<transport::ClusterStateAck>& answer);
   void RetryLater(model::BrokerId broker, uint64_t number, base::Duration pause);
+  void NoteLogs(BrokerView& broker, const std::map<model::TopicPartition, model::LogId>& logs);
   void NoteOffline(BrokerView& broker, std::set<model::TopicPartition> offline);
   void TellOfflineLater();
 

@@ -24,6 +24,12 @@ model::LogId NewLogId(model::Incarnation incarnation, int64_t topic_creation_id)
   return LogId(z == 0 ? 0x100 : z);
 }
 
+model::LogId LogOf(const BrokerView& broker, const TopicPartition& tp, const TopicView& topic) {
+  const auto found = broker.logs.find(tp);
+  return found != broker.logs.end() ? found->second
+                                    : NewLogId(broker.incarnation, topic.creation_id);
+}
+
 namespace {
 
 // What a broker can be to a partition.
@@ -49,9 +55,7 @@ class Case {
 
   // REQUIRES: Lives(broker).
   LogId LogOf(BrokerId broker) const {
-    const BrokerView& of = view_.brokers.at(broker);
-    const auto found = of.logs.find(tp_);
-    return found != of.logs.end() ? found->second : NewLogId(of.incarnation, topic_.creation_id);
+    return controller::LogOf(view_.brokers.at(broker), tp_, topic_);
   }
 
   Standing StandingOf(BrokerId broker) const {

@@ -46,11 +46,18 @@ class FakePeer final : public transport::PeerService {
                           transport::Reply<ClusterStateAck> reply) override {
     const bool stale = update.broker_incarnation != incarnation;
     told.push_back(std::move(update));
-    reply(ClusterStateAck{.error = stale ? ErrorCode::kStaleBrokerEpoch : error, .log_ids = {}});
+    ClusterStateAck ack{.error = stale ? ErrorCode::kStaleBrokerEpoch : error, .log_ids = {}};
+    if (makes_what_is_recorded && !told.back().full) {
+      for (const auto& news : told.back().partitions) {
+        for (const auto& [broker, id] : news.log_ids) ack.log_ids[news.tp] = id;
+      }
+    }
+    reply(std::move(ack));
   }
 
   Incarnation incarnation{1};
   ErrorCode error = ErrorCode::kNone;
+  bool makes_what_is_recorded = false;
   std::vector<ClusterStateUpdate> told;
 };
 
@@ -286,6 +293,31 @@ TEST_P(TermTest, Rule14_ABrokerThatCallsACommandStaleGetsEverythingAsItsNewSelf)
   EXPECT_TRUE(first->full);
   EXPECT_EQ(first->partitions.size(), 2u);
   EXPECT_EQ(deposed_, 0);
+}
+
+// A broker that registered anew between the plan of a topic's first state and its write is told of
+// it as news. It says what it made of it.
+TEST_P(TermTest, Rule24_ALogThatWasMadeUnderItsRecordedNameIsElected) {
+  for (const bool makes : {false, true}) {
+    const std::string topic = makes ? "made" : "lost";
+    for (const int32_t broker : {1, 2}) host_->peer(broker)->makes_what_is_recorded = makes;
+    coordination::TopicAssignment assignment;
+    assignment.replicas[PartitionId(0)] = {BrokerId(1), BrokerId(2)};
+    coordination::PartitionState state;
+    state.leader = BrokerId(1);
+    state.leader_epoch = model::LeaderEpoch(0);
+    state.isr = {BrokerId(1), BrokerId(2)};
+    state.log_ids = {{BrokerId(1), model::LogId(0x500)}, {BrokerId(2), model::LogId(0x500)}};
+    std::vector<Operation> commit = {
+        Operation::Create(paths::TopicConfig(topic), coordination::ConfigNode().Format()),
+        Operation::Create(paths::Topic(topic), assignment.Format())};
+    commit.push_back(Operation::Create(paths::Partitions(topic), ""));
+    commit.push_back(Operation::Create(paths::Partition({topic, PartitionId(0)}), ""));
+    commit.push_back(Operation::Create(StatePath(topic), state.Format()));
+    tree_.MustCommit(std::move(commit));
+    tree_.Settle();
+    EXPECT_EQ(LeaderOf(topic), makes ? 1 : -1);
+  }
 }
 
 }  // namespace

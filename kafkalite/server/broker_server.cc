@@ -41,8 +41,9 @@ BrokerServer::BrokerServer(const BrokerSurroundings& surroundings,
           surroundings.coordination,
           Registration::Options{options.id, options.session_timeout, options.cluster_id},
           Registration::Listener{
-              [host = host_, controller = controller_](
+              [host = host_, controller = controller_, storage = surroundings.storage](
                   std::shared_ptr<coordination::Session> session, model::Incarnation incarnation) {
+                storage->SetIncarnation(incarnation);  // before a log is opened under it
                 host->SetRegistered(session, incarnation);
                 controller->Start(std::move(session));
               },
@@ -241,7 +242,7 @@ void BrokerServer::OnApplied(Update& update, const absl::Status& deleted) {
   transport::ClusterStateAck ack;
   // To be told again: the topic's name stays taken until then.
   if (!deleted.ok()) ack.error = ErrorCode::kStorageError;
-  if (update.news.full) ack.log_ids = replicas_.LogIds();
+  ack.log_ids = update.news.full ? replicas_.LogIds() : replicas_.LogIdsOf(update.news.partitions);
   ack.offline = replicas_.Offline();
   update.reply(std::move(ack));
   ApplyNext();

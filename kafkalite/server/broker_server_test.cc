@@ -40,10 +40,12 @@ namespace paths = coordination::paths;
 
 constexpr int64_t kCreationId = 77;  // of every topic
 
-// Storage of a process that can be killed: what was asked for then is never done, nor answered.
+// Storage of a process that can be killed: what was asked for then is never done, nor answered. It
+// knows that it made no logs, but those that it has, since an incarnation.
 class MortalStorage final : public storage::Storage {
  public:
   void Kill() { killed_ = true; }
+  void SetKnownSince(int64_t incarnation) { known_since_ = Incarnation(incarnation); }
 
   absl::StatusOr<std::unique_ptr<storage::Log>> Open(const TopicPartition& tp,
                                                      model::LogId new_id) override {
@@ -52,6 +54,14 @@ class MortalStorage final : public storage::Storage {
   std::vector<std::pair<TopicPartition, model::LogId>> List() const override {
     return storage_.List();
   }
+  void SetIncarnation(Incarnation incarnation) override { told_.push_back(incarnation.value()); }
+  bool NeverMade(const TopicPartition& tp, Incarnation incarnation) const override {
+    for (const auto& [present, id] : List()) {
+      if (present == tp) return false;
+    }
+    return incarnation >= known_since_;
+  }
+  const std::vector<int64_t>& told() const { return told_; }
   void Delete(const TopicPartition& tp, storage::Log::DoneCallback done) override {
     if (!killed_) storage_.Delete(tp, std::move(done));
   }
@@ -60,6 +70,8 @@ class MortalStorage final : public storage::Storage {
  private:
   storage::MemoryStorage storage_{std::make_shared<base::Budget>(1 << 20)};
   bool killed_ = false;
+  Incarnation known_since_{1000};
+  std::vector<int64_t> told_;
 };
 
 class BrokerServerTest : public testing::TestWithParam<uint64_t> {
@@ -102,12 +114,13 @@ class BrokerServerTest : public testing::TestWithParam<uint64_t> {
     int32_t leader = 1;
     std::vector<std::string> deleted = {};
     Ints live = {1, 2};
+    bool full = true;
   };
   ClusterStateAck Tell(const Command& command) {
     ClusterStateUpdate update{.controller = BrokerId(9),
                               .controller_epoch = ControllerEpoch(command.controller_epoch),
                               .broker_incarnation = Incarnation(command.incarnation),
-                              .full = true,
+                              .full = command.full,
                               .live_brokers = {},
                               .partitions = {},
                               .deleted_topics = command.deleted};
@@ -231,6 +244,34 @@ TEST_P(BrokerServerTest, Rule14_ACommandForTheFormerSelfIsRefusedAfterAnExpiry) 
   const TopicPartition tp{"t", PartitionId(0)};
   EXPECT_EQ(ack.log_ids, (std::map<TopicPartition, model::LogId>{
                              {tp, controller::NewLogId(Incarnation(1), kCreationId)}}));
+}
+
+// Its first state named a log that the broker had no time to make.
+TEST_P(BrokerServerTest, Rule24_ALogThatWasNeverMadeIsMadeUnderTheNameThatWasRecorded) {
+  const TopicPartition tp{"t", PartitionId(0)};
+  StartUnderController();
+  tree_.coordination().ExpireClient(1);
+  AwaitRegistration(2);
+  tree_.coordination().ExpireClient(1);
+  AwaitRegistration(3);
+  EXPECT_EQ(storage_->told(), (std::vector<int64_t>{1, 2, 3}));
+  storage_->SetKnownSince(1);
+  EXPECT_EQ(Tell({.incarnation = 3}).log_ids.size(), 0u);
+  // Also to a command of news it says which log that is: the controller expects another.
+  const ClusterStateAck ack = Tell({.incarnation = 3, .topics = {"t"}, .full = false});
+  EXPECT_EQ(ack.log_ids, (std::map<TopicPartition, model::LogId>{
+                             {tp, controller::NewLogId(Incarnation(1), kCreationId)}}));
+  EXPECT_EQ(storage_->List().front().second, ack.log_ids.at(tp));
+}
+
+TEST_P(BrokerServerTest, Rule24_ALogThatMayHaveBeenMadeIsAnotherNow) {
+  const TopicPartition tp{"t", PartitionId(0)};
+  StartUnderController();
+  tree_.coordination().ExpireClient(1);
+  AwaitRegistration(2);
+  storage_->SetKnownSince(2);
+  EXPECT_EQ(Tell({.incarnation = 2, .topics = {"t"}}).log_ids.at(tp),
+            controller::NewLogId(Incarnation(2), kCreationId));
 }
 
 // KAFKA-928: an expired controller's reign is over, too, and the next one is another.

@@ -153,10 +153,29 @@ void ReplicaManager::Open(const Host& host, transport::PartitionUpdate news,
     if (closed) return (*partition)->Close([in_use] {});
     (*partition)->Apply(news, finish);
   };
-  auto log =
-      storage_->Open(news.tp, controller::NewLogId(host->incarnation(), news.topic_creation_id));
+  auto log = storage_->Open(news.tp, NameOfNew(host, news));
   if (!log.ok()) return opened(log.status());
   Partition::Open(host, news.tp, options_, *std::move(log), std::move(opened));
+}
+
+// The one that the controller expects: of this incarnation. But where it has recorded the name of a
+// log that was to be made under an earlier one, and never was, the log is made now: nothing can
+// have been acknowledged on its account, so it is what that one would be. Else all who were about
+// to make a new topic's logs when they were killed would have others than its first state says.
+model::LogId ReplicaManager::NameOfNew(const Host& host,
+                                       const transport::PartitionUpdate& news) const {
+  const model::LogId name = controller::NewLogId(host->incarnation(), news.topic_creation_id);
+  const auto recorded = news.log_ids.find(host->self());
+  if (recorded == news.log_ids.end() || recorded->second == name) return name;
+  model::Incarnation earlier = host->incarnation();
+  while (earlier.value() > 0) {
+    earlier = model::Incarnation(earlier.value() - 1);
+    if (!storage_->NeverMade(news.tp, earlier)) return name;
+    if (controller::NewLogId(earlier, news.topic_creation_id) == recorded->second) {
+      return recorded->second;
+    }
+  }
+  return name;
 }
 
 void ReplicaManager::Delete(const std::vector<std::string>& topics,
@@ -205,6 +224,15 @@ std::map<model::TopicPartition, model::LogId> ReplicaManager::LogIds() const {
   for (const auto& [tp, id] : storage_->List()) {
     // One without a name will have that of a new one, when it is opened.
     if (id != model::LogId()) ids[tp] = id;
+  }
+  return ids;
+}
+
+std::map<model::TopicPartition, model::LogId> ReplicaManager::LogIdsOf(
+    const std::vector<transport::PartitionUpdate>& partitions) const {
+  std::map<model::TopicPartition, model::LogId> ids;
+  for (const transport::PartitionUpdate& news : partitions) {
+    if (const auto partition = Find(news.tp)) ids[news.tp] = partition->log_id();
   }
   return ids;
 }

@@ -40,6 +40,9 @@ class ReplicaManager {
              absl::AnyInvocable<void(absl::Status)> done);
 
   std::map<model::TopicPartition, model::LogId> LogIds() const;
+  // Of those partitions, if they are open.
+  std::map<model::TopicPartition, model::LogId> LogIdsOf(
+      const std::vector<transport::PartitionUpdate>& partitions) const;
   // What has no log that works, and has not been told to go since.
   std::set<model::TopicPartition> Offline() const;
   std::map<model::TopicPartition, absl::Status> OfflineReasons() const;
@@ -65,6 +68,8 @@ class ReplicaManager {
   // Hands the news to its partition, which is opened if need be; then lets go of `finish`.
   void Tell(const Host& host, transport::PartitionUpdate news, std::shared_ptr<void> finish);
   void Open(const Host& host, transport::PartitionUpdate news, std::shared_ptr<void> finish);
+  // The name of the partition's log if there is none yet.
+  model::LogId NameOfNew(const Host& host, const transport::PartitionUpdate& news) const;
   // Deletes what the topics have here, also logs of which no partition was opened.
   void Delete(const std::vector<std::string>& topics, absl::AnyInvocable<void(absl::Status)> done);
 

@@ -23,6 +23,13 @@ class Storage {
   virtual absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
                                                     model::LogId new_id) = 0;
   virtual std::vector<std::pair<model::TopicPartition, model::LogId>> List() const = 0;
+  // The broker is registered under this number from now on: logs are opened under it.
+  virtual void SetIncarnation(model::Incarnation) {}
+  // Whether it is certain that no log of `tp` was made under that incarnation of the broker, or
+  // under a later one, but those that were deleted: then one that is made now can have its name, as
+  // it has what the other one would have. Storage that cannot tell such a log from one that was
+  // wiped, lost or taken away says no. False while there is a log. REQUIRES: SetIncarnation.
+  virtual bool NeverMade(const model::TopicPartition&, model::Incarnation) const { return false; }
   // Deletes a log and all of its metadata, then calls back: no crash brings it back from then on.
   // OK if there is none. It is gone from List at once, and there again if that fails. REQUIRES: it
   // is not open.

@@ -167,6 +167,79 @@ TEST_P(DataDir, LogsWithoutANameBelongToTheTopicThatIsMadeForThem) {
   EXPECT_EQ(sent->offset, 5);
 }
 
+// At each of the first operations on its logs.
+TEST_P(DataDir, ATopicThatWasBeingMadeWhenTheProcessWasKilledHasALeader) {
+  const int last = GetParam() == kRealTime ? 1 : 30;
+  for (int kill_at = 0; kill_at < last; ++kill_at) {
+    SCOPED_TRACE(kill_at);
+    ClusterOptions options = InFiles();
+    options.call_timeout = milliseconds(500);
+    ASSERT_NO_FATAL_FAILURE(StartCluster(options));
+    std::atomic<int> operations = 0;
+    fs_->SetFault([&](const MemoryFileSystem::Operation& operation) {
+      if (!absl::StrContains(operation.path, kTopic) && operations <= kill_at) {
+        return MemoryFileSystem::Verdict();
+      }
+      const int before = operations++;
+      if (before == kill_at) fs_->Kill();
+      return MemoryFileSystem::Verdict{before < kill_at ? absl::OkStatus()
+                                                        : absl::InternalError("killed")};
+    });
+    (void)cluster_->CreateTopic(kTopic, {.assignment = {{1, 2, 3}}}).ok();
+    Wait(milliseconds(500));
+    StopCluster();
+    fs_->SetFault({});
+    ASSERT_GT(operations, kill_at);
+    ASSERT_NO_FATAL_FAILURE(StartCluster(InFiles()));
+    const auto topic = cluster_->FindTopic(kTopic);
+    if (topic.ok()) {
+      topic_ = *topic;
+      EXPECT_TRUE(Eventually([&] { return Describe().leader > 0; })) << State();
+      SendNumbers(0, 5);
+    }
+    StopCluster();
+    ASSERT_TRUE(files::RemoveAll(*fs_, "/data").ok());
+  }
+}
+
+// It may hold what was acknowledged: it is waited for, and has it when it is back.
+TEST_P(DataDir, ALogThatWasTakenAwayIsNotMadeAnew) {
+  for (const std::string path : {"/data/broker-1/first-test-0", "/data/broker-1"}) {
+    SCOPED_TRACE(path);
+    Start(InFiles(), {.assignment = {{1}}});
+    SendNumbers(0, 5);
+    ASSERT_TRUE(cluster_->Kill(1).ok());
+    StopCluster();
+    ASSERT_TRUE(fs_->Rename(path, path + ".kept").ok());
+    for (int i = 0; i < 2; ++i) {
+      StartAgain();
+      Wait(milliseconds(500));
+      EXPECT_LE(Describe().leader, 0) << State();
+      StopCluster();
+    }
+    ASSERT_TRUE(files::RemoveAll(*fs_, path).ok());
+    ASSERT_TRUE(fs_->Rename(path + ".kept", path).ok());
+    StartAgain();
+    EXPECT_TRUE(AwaitLeader(1)) << State();
+    EXPECT_EQ(Consume(), Numbers(0, 5));
+    StopCluster();
+    ASSERT_TRUE(files::RemoveAll(*fs_, "/data").ok());
+  }
+}
+
+TEST_P(DataDir, ATopicMadeAgainHasNothingOfTheOneBefore) {
+  Start(InFiles(), {.assignment = {{1}}});
+  SendNumbers(0, 5);
+  ASSERT_TRUE(cluster_->DeleteTopic(kTopic).ok());
+  ASSERT_TRUE(cluster_->CreateTopic(kTopic, {.assignment = {{1}}}).ok());
+  const uint64_t log = ReadReplica(1).log_id;
+  ASSERT_TRUE(cluster_->Kill(1).ok());
+  StartAgain();
+  ASSERT_TRUE(AwaitLeader(1)) << State();
+  EXPECT_EQ(ReadReplica(1).log_id, log);
+  EXPECT_TRUE(Consume().empty());
+}
+
 struct Failure {
   std::string name;
   Kind kind;

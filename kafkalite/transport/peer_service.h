@@ -89,7 +89,8 @@ struct ClusterStateUpdate {
 
 struct ClusterStateAck {
   model::ErrorCode error = model::ErrorCode::kNone;
-  // To a full update: the logs that this broker has, by partition.
+  // To a full update: the logs that this broker has, by partition. Else, those of the partitions
+  // that it was told of.
   std::map<model::TopicPartition, model::LogId> log_ids;
   // All replicas that it should have and could not open so far. Told again, it tries again.
   std::set<model::TopicPartition> offline;

@@ -1,10 +1,12 @@
 #include "kafkalite/storage/file/data_directory.h"
 
+#include <set>
 #include <utility>
 
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
 #include "kafkalite/format/file_names.h"
+#include "kafkalite/format/text.h"
 
 namespace kafkalite::storage {
 
@@ -14,6 +16,25 @@ using base::ToAbsl;
 namespace {
 
 constexpr std::string_view kBootIdName = "boot-id";
+constexpr std::string_view kUseName = "used-since";
+
+// Three numbers; the end of the line tells that no digit is missing.
+std::string UseText(const DirectoryUse& use) {
+  return Cat(use.since.value(), " ", use.last.value(), " ", use.directories, "\n");
+}
+
+std::optional<DirectoryUse> ParseUse(std::string_view text) {
+  const size_t first = text.find(' ');
+  const size_t second = first == text.npos ? text.npos : text.find(' ', first + 1);
+  if (second == text.npos) return std::nullopt;
+  const auto since = format::ParseDecimal<int64_t>(text.substr(0, first));
+  const auto last = format::ParseDecimal<int64_t>(text.substr(first + 1, second - first - 1));
+  const auto count =
+      format::ParseDecimal<size_t>(text.substr(second + 1, text.find('\n') - second - 1));
+  if (!since || !last || !count) return std::nullopt;
+  const DirectoryUse use{model::Incarnation(*since), model::Incarnation(*last), *count};
+  return UseText(use) == text ? std::optional(use) : std::nullopt;
+}
 
 }  // namespace
 
@@ -42,16 +63,8 @@ absl::StatusOr<DataDirectory::Found> DataDirectory::Open(files::FileSystem& fs,
   KL_RETURN_IF_ERROR(directory.Take());
   KL_RETURN_IF_ERROR(directory.CheckOwner(owner));
   KL_ASSIGN_OR_RETURN(found.logs, directory.ListLogs());
-  const auto read = [&](std::string_view name) {
-    return directory.ReadCheckpoint(name, found.repairs);
-  };
-  KL_ASSIGN_OR_RETURN(found.checkpoints.recovery_points, read(format::kRecoveryPointName));
-  KL_ASSIGN_OR_RETURN(found.checkpoints.log_starts, read(format::kLogStartName));
-  KL_ASSIGN_OR_RETURN(found.checkpoints.high_watermarks, read(format::kHighWatermarkName));
-  {
-    base::MutexLock lock(directory.checkpoints_mu_);
-    directory.checkpoints_ = found.checkpoints;
-  }
+  KL_RETURN_IF_ERROR(directory.ReadCheckpoints(found));
+  KL_ASSIGN_OR_RETURN(found.use, directory.ReadUse(found));
   KL_ASSIGN_OR_RETURN(found.clean, directory.TakeCleanMark());
   found.may_have_lost = !found.clean && !directory.IsBootOfLastOpen();
   return found;
@@ -123,16 +136,52 @@ absl::Status DataDirectory::SaveBootId() {
   return files::ReplaceFile(fs_, PathOf(kBootIdName), fs_.BootId(path_));
 }
 
-absl::StatusOr<format::OffsetCheckpoint> DataDirectory::ReadCheckpoint(
+absl::StatusOr<std::optional<format::OffsetCheckpoint>> DataDirectory::ReadCheckpoint(
     std::string_view name, std::vector<std::string>& repairs) const {
   const std::string path = PathOf(name);
   const auto bytes = files::ReadFile(fs_, path);
-  if (absl::IsNotFound(bytes.status())) return format::OffsetCheckpoint();
+  if (absl::IsNotFound(bytes.status())) return std::nullopt;
   KL_RETURN_IF_ERROR(bytes.status());
   auto checkpoint = format::ParseOffsetCheckpoint(*bytes);
-  if (checkpoint.ok()) return checkpoint;
+  if (checkpoint.ok()) return *std::move(checkpoint);
   repairs.push_back(Cat("'", path, "' is not used: ", base::ToStd(checkpoint.status().message())));
-  return format::OffsetCheckpoint();
+  return std::nullopt;
+}
+
+absl::Status DataDirectory::ReadCheckpoints(Found& found) {
+  const auto read = [&](std::string_view name) { return ReadCheckpoint(name, found.repairs); };
+  KL_ASSIGN_OR_RETURN(auto recovery_points, read(format::kRecoveryPointName));
+  KL_ASSIGN_OR_RETURN(auto log_starts, read(format::kLogStartName));
+  KL_ASSIGN_OR_RETURN(auto high_watermarks, read(format::kHighWatermarkName));
+  base::MutexLock lock(checkpoints_mu_);
+  unsaved_.recovery_points = !recovery_points.has_value();
+  found.checkpoints = {
+      .recovery_points = std::move(recovery_points).value_or(format::OffsetCheckpoint()),
+      .log_starts = std::move(log_starts).value_or(format::OffsetCheckpoint()),
+      .high_watermarks = std::move(high_watermarks).value_or(format::OffsetCheckpoint())};
+  checkpoints_ = found.checkpoints;
+  return absl::OkStatus();
+}
+
+// What it was used for counts only as long as no log is missing that has been named, and it is
+// known which have been. Once it does not count, that stays so, also when the missing log's name is
+// gone from the checkpoints.
+absl::StatusOr<std::optional<DirectoryUse>> DataDirectory::ReadUse(const Found& found) {
+  const auto bytes = files::ReadFile(fs_, PathOf(kUseName));
+  if (absl::IsNotFound(bytes.status())) return std::nullopt;
+  KL_RETURN_IF_ERROR(bytes.status());
+  bool complete = false;
+  {
+    base::MutexLock lock(checkpoints_mu_);
+    complete = !unsaved_.recovery_points;
+  }
+  const std::set<model::TopicPartition> logs(found.logs.begin(), found.logs.end());
+  for (const auto& [tp, offset] : found.checkpoints.recovery_points) complete &= logs.contains(tp);
+  const auto use = ParseUse(*bytes);
+  if (use.has_value() && complete) return use;
+  KL_RETURN_IF_ERROR(fs_.Remove(PathOf(kUseName)));
+  KL_RETURN_IF_ERROR(fs_.SyncDirectory(path_));
+  return std::nullopt;
 }
 
 absl::StatusOr<std::vector<model::TopicPartition>> DataDirectory::ListLogs() {
@@ -193,6 +242,23 @@ absl::Status DataDirectory::EditCheckpoints(Edit edit) {
   unsaved_.log_starts |= edit(checkpoints_.log_starts);
   unsaved_.high_watermarks |= edit(checkpoints_.high_watermarks);
   return SaveChanged();
+}
+
+void DataDirectory::NoteMade(const model::TopicPartition& tp) {
+  base::MutexLock lock(checkpoints_mu_);
+  unsaved_.recovery_points |= checkpoints_.recovery_points.try_emplace(tp).second;
+}
+
+absl::Status DataDirectory::NameLog(const model::TopicPartition& tp) {
+  base::MutexLock lock(checkpoints_mu_);
+  unsaved_.recovery_points |= checkpoints_.recovery_points.try_emplace(tp).second;
+  return Save(format::kRecoveryPointName, checkpoints_.recovery_points, unsaved_.recovery_points);
+}
+
+absl::Status DataDirectory::SaveUse(const DirectoryUse& use) {
+  // Without that file nobody would know what is missing.
+  KL_RETURN_IF_ERROR(EditCheckpoints([](const format::OffsetCheckpoint&) { return false; }));
+  return files::ReplaceFile(fs_, PathOf(kUseName), UseText(use));
 }
 
 absl::Status DataDirectory::LowerCheckpoints(const model::TopicPartition& tp, model::Offset end) {

@@ -10,6 +10,7 @@
 //   data/log-start-offset-checkpoint        where each log starts, unless that is 0
 //   data/replication-offset-checkpoint      each log's high watermark
 //   data/boot-id                            ours: the machine's start when it was last opened
+//   data/used-since                         ours: by whom it was used with nothing taken away
 //   data/orders-0/                          a log
 //
 // Thread safety: any thread. Lifetime: shared by the logs in it; Stop() ends it for good.
@@ -21,6 +22,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +48,15 @@ struct DirectoryCheckpoints {
   bool operator==(const DirectoryCheckpoints&) const = default;
 };
 
+// Under which incarnations of its broker, one after the other, a set of directories was used, with
+// nothing taken out of it but what the broker deleted itself.
+struct DirectoryUse {
+  model::Incarnation since;
+  model::Incarnation last;
+  size_t directories = 0;
+  bool operator==(const DirectoryUse&) const = default;
+};
+
 class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
  public:
   struct Found {
@@ -56,6 +67,7 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
     bool may_have_lost = false;
     DirectoryCheckpoints checkpoints;
     std::vector<model::TopicPartition> logs;
+    std::optional<DirectoryUse> use;   // nothing if it cannot be told
     std::vector<std::string> repairs;  // what was damaged, and is done without
   };
   // Takes the directory, makes it if it is not there, and reads what it holds. Blocks.
@@ -79,6 +91,12 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
 
   // Writes what `collect` finds of all logs; blocks.
   absl::Status SaveCheckpoints(absl::FunctionRef<DirectoryCheckpoints()> collect);
+  // Before a log has its first batch, or begins beyond 0: the recovery points name it, so that it
+  // is missed if somebody takes it away. Blocks, if they do not yet; then for all that were made by
+  // then.
+  absl::Status NameLog(const model::TopicPartition& tp);
+  // A log was made, to be named with the next one that is.
+  void NoteMade(const model::TopicPartition& tp);
   // Before a log is truncated, and before it is deleted: what is saved of it is true afterwards,
   // too, also of another log of that name. Blocks, if there is anything to do.
   absl::Status LowerCheckpoints(const model::TopicPartition& tp, model::Offset end);
@@ -88,6 +106,8 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   // What there is has been looked through, and is known by its names: only another start of the
   // machine can lose any of it. Blocks.
   absl::Status SaveBootId();
+  // Blocks.
+  absl::Status SaveUse(const DirectoryUse& use);
   // Everything is durable: the next Open is clean. Blocks.
   absl::Status MarkClean();
 
@@ -111,8 +131,11 @@ class DataDirectory : public std::enable_shared_from_this<DataDirectory> {
   absl::Status CheckOwner(const format::MetaProperties& owner);
   absl::StatusOr<bool> TakeCleanMark();
   bool IsBootOfLastOpen() const;
-  absl::StatusOr<format::OffsetCheckpoint> ReadCheckpoint(std::string_view name,
-                                                          std::vector<std::string>& repairs) const;
+  // Nothing if there is none, or none that makes sense.
+  absl::StatusOr<std::optional<format::OffsetCheckpoint>> ReadCheckpoint(
+      std::string_view name, std::vector<std::string>& repairs) const;
+  absl::Status ReadCheckpoints(Found& found);
+  absl::StatusOr<std::optional<DirectoryUse>> ReadUse(const Found& found);
   absl::StatusOr<std::vector<model::TopicPartition>> ListLogs();
   // One of the three, if its file may say something else; that is so until it is saved, however
   // often that fails.

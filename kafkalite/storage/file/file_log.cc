@@ -7,6 +7,7 @@
 
 #include "kafkalite/base/status_macros.h"
 #include "kafkalite/base/strings.h"
+#include "kafkalite/format/file_names.h"
 #include "kafkalite/format/text.h"
 
 namespace kafkalite::storage {
@@ -74,19 +75,38 @@ absl::Status FileLog::MakeDisk() {
     return absl::FailedPreconditionError(base::ToAbsl(
         base::Cat("'", folder, "' has another log, which could not be deleted: delete it again")));
   }
-  KL_RETURN_IF_ERROR(fs.CreateDirectories(folder));
-  KL_RETURN_IF_ERROR(WriteId());
+  // Under a name that the next start removes, until it has its id.
+  const std::string begun =
+      base::Cat(options_.directory->path(), "/",
+                format::DeletedFolderName(options_.tp, base::Cat("new", id().value())));
+  KL_RETURN_IF_ERROR(files::RemoveAll(fs, begun));
+  KL_RETURN_IF_ERROR(fs.CreateDirectories(begun));
+  KL_RETURN_IF_ERROR(WriteId(begun));
+  KL_RETURN_IF_ERROR(fs.Rename(begun, folder));
   std::vector<std::string> repairs;
   KL_ASSIGN_OR_RETURN(disk_, SegmentedLog::Open(DiskOptions(), {.clean = true}, repairs));
-  return fs.SyncDirectory(options_.directory->path());
+  KL_RETURN_IF_ERROR(fs.SyncDirectory(options_.directory->path()));
+  {
+    base::MutexLock lock(mu_);
+    made_ = true;
+  }
+  options_.directory->NoteMade(options_.tp);
+  return absl::OkStatus();
 }
 
 // Durable before the log has anything: a log without a name gets that of whoever asks for it, who
 // must not take what is in it for his own.
-absl::Status FileLog::WriteId() {
+absl::Status FileLog::WriteId(const std::string& folder) {
   files::FileSystem& fs = options_.directory->fs();
-  const std::string path = base::Cat(options_.directory->FolderOf(options_.tp), "/", kIdName);
-  return files::ReplaceFile(fs, path, IdText(id()));
+  return files::ReplaceFile(fs, base::Cat(folder, "/", kIdName), IdText(id()));
+}
+
+// Before there is anything that would be missed if somebody took the log away.
+absl::Status FileLog::EnsureNamed() {
+  if (named_) return absl::OkStatus();
+  KL_RETURN_IF_ERROR(options_.directory->NameLog(options_.tp));
+  named_ = true;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<FileLog>> FileLog::Load(Options options,
@@ -106,11 +126,13 @@ absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, LastUse last,
                                                  .log_start = checkpoint.log_start},
                                                 repairs));
   const bool repaired = repairs.size() > repairs_before;
+  named_ = true;  // by who loads it, before it is used
   if (!last.clean) KL_RETURN_IF_ERROR(metadata_.ForgetSyncs());
   const bool lost =
       last.may_have_lost || disk_->lost_some() || disk_->next_offset() < checkpoint.high_watermark;
   KL_RETURN_IF_ERROR(LoadId(lost, repairs));
   base::MutexLock lock(mu_);
+  made_ = true;
   const std::vector<SegmentInfo> segments = disk_->segments();
   const Offset end = segments.back().next_offset;
   const Offset start = std::min(end, std::max(checkpoint.log_start, segments.front().base_offset));
@@ -130,7 +152,8 @@ absl::Status FileLog::LoadId(bool lost, std::vector<std::string>& repairs) {
     base::MutexLock lock(mu_);
     id_ = lost ? model::AfterLoss(id) : id;
   }
-  return lost && id != model::LogId() ? WriteId() : absl::OkStatus();
+  if (!lost || id == model::LogId()) return absl::OkStatus();
+  return WriteId(options_.directory->FolderOf(options_.tp));
 }
 
 absl::StatusOr<model::LogId> FileLog::ReadId(std::vector<std::string>& repairs) const {
@@ -156,9 +179,14 @@ void FileLog::SetId(model::LogId id) {
   id_ = id;
   PostInOrder([](FileLog& log) {
     if (!log.failure().ok()) return;
-    const absl::Status status = log.WriteId();
+    const absl::Status status = log.WriteId(log.options_.directory->FolderOf(log.options_.tp));
     if (!status.ok()) log.Fail(status);
   });
+}
+
+bool FileLog::is_made() const {
+  base::MutexLock lock(mu_);
+  return made_;
 }
 
 absl::Status FileLog::failure() const {
@@ -315,6 +343,7 @@ void FileLog::WriteBatches(const std::vector<Batch>& batches) {
     config = config_;
     status = failure_;
   }
+  if (status.ok()) status = EnsureNamed();
   if (status.ok()) status = disk_->Append(batches, config);
   {
     base::MutexLock lock(mu_);
@@ -607,7 +636,8 @@ void FileLog::ForgetSegments(size_t count) {
 
 void FileLog::DropFiles(Offset start, bool cuts) {
   if (!failure().ok()) return;
-  absl::Status status = options_.directory->RaiseLogStart(options_.tp, start);
+  absl::Status status = EnsureNamed();
+  if (status.ok()) status = options_.directory->RaiseLogStart(options_.tp, start);
   if (status.ok()) status = disk_->TruncatePrefix(start);
   if (!status.ok()) return Fail(status);
   std::vector<SegmentInfo> segments = disk_->segments();

@@ -81,6 +81,8 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   // 0 for a log that another program wrote, until it is given one.
   model::LogId id() const;
   void SetId(model::LogId id);
+  // Its folder is there, and durable.
+  bool is_made() const;
   // Why nothing can be written any more.
   absl::Status failure() const;
   Checkpoint checkpoint() const;
@@ -125,7 +127,8 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   absl::StatusOr<model::LogId> ReadId(std::vector<std::string>& repairs) const;
   void MakeFiles();
   absl::Status MakeDisk();
-  absl::Status WriteId();
+  absl::Status WriteId(const std::string& folder);
+  absl::Status EnsureNamed();
 
   // Tasks. Each keeps the log alive.
   void Post(Queue queue, absl::AnyInvocable<void(FileLog&)> task);
@@ -166,9 +169,11 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   MetadataFiles metadata_;
   // Set before it is used: by Load, or by the writer's first task, before whatever comes after it.
   std::unique_ptr<SegmentedLog> disk_;
+  bool named_ = false;  // by the directory's recovery points; the writer's
 
   mutable base::Mutex mu_;
   model::LogId id_ ABSL_GUARDED_BY(mu_);
+  bool made_ ABSL_GUARDED_BY(mu_) = false;
   model::TopicConfig config_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<const Log::Listener> listener_ ABSL_GUARDED_BY(mu_);
   absl::Status failure_ ABSL_GUARDED_BY(mu_);

@@ -60,18 +60,20 @@ absl::StatusOr<std::shared_ptr<FileStorage>> FileStorage::Open(base::Executor& e
   }
   std::shared_ptr<FileStorage> storage(new FileStorage(executor, std::move(options)));
   std::set<std::string> paths;
+  std::vector<std::optional<DirectoryUse>> uses;
   for (const std::string& path : storage->options_.directories) {
     if (!paths.insert(path).second) {
       return absl::InvalidArgumentError(
           ToAbsl(Cat("the data directory '", path, "' is named twice (log.dirs)")));
     }
-    KL_RETURN_IF_ERROR(storage->Load(path));
+    KL_ASSIGN_OR_RETURN(uses.emplace_back(), storage->Load(path));
   }
+  storage->JoinUses(uses);
   storage->ScheduleCheckpoints();
   return storage;
 }
 
-absl::Status FileStorage::Load(const std::string& path) {
+absl::StatusOr<std::optional<DirectoryUse>> FileStorage::Load(const std::string& path) {
   KL_ASSIGN_OR_RETURN(
       DataDirectory::Found found,
       DataDirectory::Open(*options_.fs, executor_, path,
@@ -87,7 +89,39 @@ absl::Status FileStorage::Load(const std::string& path) {
   if (Collect(directory) != found.checkpoints) {
     KL_RETURN_IF_ERROR(directory.SaveCheckpoints([&] { return Collect(directory); }));
   }
-  return directory.SaveBootId();
+  KL_RETURN_IF_ERROR(directory.SaveBootId());
+  return found.use;
+}
+
+// They were used together if all say the same, and none is missing.
+void FileStorage::JoinUses(const std::vector<std::optional<DirectoryUse>>& uses) {
+  base::MutexLock lock(mu_);
+  use_ = uses.front();
+  for (const auto& use : uses) {
+    if (!use || use != use_ || use->directories != uses.size()) return use_.reset();
+  }
+}
+
+void FileStorage::SetIncarnation(model::Incarnation incarnation) {
+  DirectoryUse use;
+  {
+    base::MutexLock lock(mu_);
+    // Who was registered meanwhile may have had other directories.
+    if (!use_ || use_->last.value() + 1 != incarnation.value()) {
+      use_ = {.since = incarnation, .last = incarnation, .directories = directories_.size()};
+    }
+    use_->last = incarnation;
+    use = *use_;
+  }
+  for (const auto& directory : directories_) {
+    // What is not saved is not known to the next start, and proves nothing there.
+    directory->Post(Queue::kWrite, [directory, use] { directory->SaveUse(use).IgnoreError(); });
+  }
+}
+
+bool FileStorage::NeverMade(const model::TopicPartition& tp, model::Incarnation incarnation) const {
+  base::MutexLock lock(mu_);
+  return use_ && incarnation >= use_->since && !logs_.contains(tp);
 }
 
 absl::Status FileStorage::LoadLogs(DataDirectory::Found& found) {
@@ -221,7 +255,7 @@ DirectoryCheckpoints FileStorage::Collect(const DataDirectory& directory) const 
   DirectoryCheckpoints checkpoints;
   base::MutexLock lock(mu_);
   for (const auto& [tp, log] : logs_) {
-    if (log->directory().get() != &directory) continue;
+    if (log->directory().get() != &directory || !log->is_made()) continue;
     const FileLog::Checkpoint checkpoint = log->checkpoint();
     checkpoints.recovery_points[tp] = checkpoint.recovery_point;
     checkpoints.high_watermarks[tp] = checkpoint.high_watermark;

@@ -20,6 +20,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,8 @@ class FileStorage final : public Storage, public std::enable_shared_from_this<Fi
   absl::StatusOr<std::unique_ptr<Log>> Open(const model::TopicPartition& tp,
                                             model::LogId new_id) override;
   std::vector<std::pair<model::TopicPartition, model::LogId>> List() const override;
+  void SetIncarnation(model::Incarnation incarnation) override;
+  bool NeverMade(const model::TopicPartition& tp, model::Incarnation incarnation) const override;
   void Delete(const model::TopicPartition& tp, Log::DoneCallback done) override;
   absl::Status Close() override;
 
@@ -81,7 +84,8 @@ class FileStorage final : public Storage, public std::enable_shared_from_this<Fi
  private:
   FileStorage(base::Executor& executor, FileStorageOptions options);
 
-  absl::Status Load(const std::string& path);
+  absl::StatusOr<std::optional<DirectoryUse>> Load(const std::string& path);
+  void JoinUses(const std::vector<std::optional<DirectoryUse>>& uses);
   absl::Status LoadLogs(DataDirectory::Found& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   FileLog::Options OptionsOf(const model::TopicPartition& tp,
                              const std::shared_ptr<DataDirectory>& directory);
@@ -102,6 +106,8 @@ class FileStorage final : public Storage, public std::enable_shared_from_this<Fi
 
   mutable base::Mutex mu_;
   std::map<model::TopicPartition, std::shared_ptr<FileLog>> logs_ ABSL_GUARDED_BY(mu_);
+  // Of all directories together; nothing if it cannot be told.
+  std::optional<DirectoryUse> use_ ABSL_GUARDED_BY(mu_);
   // Where logs that were deleted have been: what is left of one is deleted there before it is made
   // again.
   std::map<model::TopicPartition, std::shared_ptr<DataDirectory>> deleted_from_
