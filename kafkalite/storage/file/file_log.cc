@@ -19,6 +19,8 @@ namespace {
 
 // Beside the log, so that it keeps its name; Kafka has no such file, and does not mind it.
 constexpr std::string_view kIdName = "log-id";
+// Likewise.
+constexpr std::string_view kUnsyncedName = "sync-failed";
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 // The end of the line tells that no digit is missing.
@@ -120,14 +122,17 @@ absl::StatusOr<std::shared_ptr<FileLog>> FileLog::Load(Options options,
 absl::Status FileLog::LoadDisk(const Checkpoint& checkpoint, LastUse last,
                                std::vector<std::string>& repairs) {
   const size_t repairs_before = repairs.size();
+  const bool unsynced = !last.clean && IsMarkedUnsynced();
   KL_ASSIGN_OR_RETURN(disk_, SegmentedLog::Open(DiskOptions(),
                                                 {.clean = last.clean,
                                                  .recovery_point = checkpoint.recovery_point,
-                                                 .log_start = checkpoint.log_start},
+                                                 .log_start = checkpoint.log_start,
+                                                 .rewrite = unsynced},
                                                 repairs));
   const bool repaired = repairs.size() > repairs_before;
   named_ = true;  // by who loads it, before it is used
   if (!last.clean) KL_RETURN_IF_ERROR(metadata_.ForgetSyncs());
+  if (unsynced) KL_RETURN_IF_ERROR(ClearUnsyncedMark());
   const bool lost =
       last.may_have_lost || disk_->lost_some() || disk_->next_offset() < checkpoint.high_watermark;
   KL_RETURN_IF_ERROR(LoadId(lost, repairs));
@@ -281,7 +286,26 @@ void FileLog::Notify() {
   if (listener != nullptr) (*listener)();
 }
 
+// Needs not be durable: after a loss of power the kernel knows nothing but what the device has. If
+// it cannot be left either, nothing tells the next start.
+void FileLog::MarkUnsynced() {
+  files::FileSystem& fs = options_.directory->fs();
+  fs.Open(metadata_.PathOf(kUnsyncedName), files::FileSystem::Mode::kCreate).status().IgnoreError();
+}
+
+bool FileLog::IsMarkedUnsynced() const {
+  files::FileSystem& fs = options_.directory->fs();
+  return !absl::IsNotFound(files::ReadFile(fs, metadata_.PathOf(kUnsyncedName)).status());
+}
+
+absl::Status FileLog::ClearUnsyncedMark() {
+  KL_RETURN_IF_ERROR(metadata_.Rewrite());
+  KL_RETURN_IF_ERROR(metadata_.Delete(kUnsyncedName));
+  return metadata_.Sync();
+}
+
 void FileLog::Fail(const absl::Status& status) {
+  MarkUnsynced();
   {
     base::MutexLock lock(mu_);
     if (!failure_.ok()) return;
@@ -460,11 +484,16 @@ void FileLog::SyncNow() {
 
 absl::Status FileLog::Close() {
   KL_RETURN_IF_ERROR(failure());
-  KL_ASSIGN_OR_RETURN(const Offset end, SyncFiles());
-  KL_RETURN_IF_ERROR(disk_->Seal());
+  absl::StatusOr<Offset> end = SyncFiles();
+  absl::Status status = end.status();
+  if (status.ok()) status = disk_->Seal();
+  if (!status.ok()) {
+    MarkUnsynced();
+    return status;
+  }
   base::MutexLock lock(mu_);
-  synced_ = end;
-  return absl::OkStatus();
+  synced_ = *end;
+  return status;
 }
 
 // --- Reading -------------------------------------------------------------------------------------

@@ -162,6 +162,11 @@ class FileLog : public std::enable_shared_from_this<FileLog> {
   void SyncNow();
   absl::StatusOr<model::Offset> SyncFiles();
 
+  // Leaves a note for the next start: the kernel may take for written what it has not.
+  void MarkUnsynced();
+  bool IsMarkedUnsynced() const;
+  // What the note was about is durable: it goes.
+  absl::Status ClearUnsyncedMark();
   void Fail(const absl::Status& status);
   void Notify();
 

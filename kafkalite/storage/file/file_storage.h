@@ -12,7 +12,8 @@
 // and continuous.
 //
 // What survives a crash: see Log and docs/durability.md. A write or sync that fails ends the log
-// for good (Progress::failed): it can be read, and is opened again by the next start only.
+// for good (Progress::failed): it can be read, and is opened again by the next start only, which
+// writes again what may not have reached the device.
 
 #ifndef KAFKALITE_STORAGE_FILE_FILE_STORAGE_H_
 #define KAFKALITE_STORAGE_FILE_FILE_STORAGE_H_

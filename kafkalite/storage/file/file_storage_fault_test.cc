@@ -257,27 +257,78 @@ TEST_F(FileStorageFaultTest, AStopThatCannotSyncIsNoCleanOne) {
 }
 
 // After a failed sync the kernel takes the pages for written. A start of the broker finds them in
-// its cache, and a sync that covers nothing of them succeeds.
-TEST_F(FileStorageFaultTest, DISABLED_ASyncAfterANewStartCoversWhatTheKernelForgot) {
-  MakeDurable();
-  ASSERT_TRUE(Append(*log_, 3).ok());
-  machine_.Run();
-  Fail(Kind::kSync, ".log", Eio());
-  log_->Sync();
-  machine_.Run();
-  EXPECT_TRUE(log_->progress().failed);
-  machine_.fs().SetFault(nullptr);
-  log_.reset();
-  other_.reset();
-  machine_.Kill();
-  Start();
-  ASSERT_EQ(log_->end_offset(), Offset(4));
-  ASSERT_TRUE(Append(*log_, 4).ok());
-  log_->Sync();
-  machine_.Run();
-  ASSERT_EQ(log_->progress().synced, Offset(5));
-  Restart();
-  EXPECT_EQ(log_->end_offset(), Offset(5));
+// its cache, where later syncs pass over them: they are written again.
+TEST_F(FileStorageFaultTest, ASyncAfterANewStartCoversWhatTheKernelForgot) {
+  struct Case {
+    const char* suffix;  // of the file whose sync fails
+    bool stops;          // when the broker stops in order
+  };
+  for (const auto& [suffix, stops] : {Case{".log", false}, {".log", true}, {"/x", false}}) {
+    SCOPED_TRACE(suffix);
+    MakeDurable();
+    log_->WriteMetadata("x", "bytes");
+    ASSERT_TRUE(Append(*log_, 3).ok());
+    machine_.Run();
+    Fail(Kind::kSync, suffix, Eio());
+    if (!stops) {
+      log_->Sync();
+      machine_.Run();
+      EXPECT_TRUE(log_->progress().failed);
+      machine_.fs().SetFault(nullptr);
+    }
+    log_.reset();
+    other_.reset();
+    if (stops) {
+      EXPECT_EQ(machine_.Stop(), Eio());
+    } else {
+      machine_.Kill();
+    }
+    machine_.fs().SetFault(nullptr);
+    Start();
+    ASSERT_EQ(log_->end_offset(), Offset(4));
+    EXPECT_FALSE(machine_.Metadata(*log_)->contains("sync-failed"));
+    ASSERT_TRUE(Append(*log_, 4).ok());
+    log_->Sync();
+    machine_.Run();
+    ASSERT_EQ(log_->progress().synced, Offset(5));
+    Restart();
+    EXPECT_EQ(log_->end_offset(), Offset(5));
+    EXPECT_EQ(machine_.Metadata(*log_)->at("x"), "bytes");
+    log_.reset();
+    ASSERT_TRUE(machine_.Delete(0).ok());
+    other_.reset();
+    Restart();
+  }
+}
+
+// A start that is cut short, or fails, in the middle of that leaves the note for the next one.
+TEST_F(FileStorageFaultTest, AStartThatCannotWriteItAgainIsNoStart) {
+  for (const Kind kind : {Kind::kRead, Kind::kWrite, Kind::kSync}) {
+    MakeDurable();
+    ASSERT_TRUE(Append(*log_, 3).ok());
+    machine_.Run();
+    Fail(Kind::kSync, ".log", Eio());
+    log_->Sync();
+    machine_.Run();
+    EXPECT_TRUE(log_->progress().failed);
+    log_.reset();
+    other_.reset();
+    machine_.Kill();
+    Fail(kind, ".log", Eio());
+    EXPECT_EQ(machine_.Start(), Eio());
+    machine_.Kill();
+    machine_.fs().SetFault(nullptr);
+    Start();
+    ASSERT_TRUE(Append(*log_, 4).ok());
+    log_->Sync();
+    machine_.Run();
+    Restart();
+    EXPECT_EQ(log_->end_offset(), Offset(5));
+    log_.reset();
+    ASSERT_TRUE(machine_.Delete(0).ok());
+    other_.reset();
+    Restart();
+  }
 }
 
 // --- Checkpoints, deletion ----------------------------------------------------------------------

@@ -70,6 +70,12 @@ absl::Status MetadataFiles::ForgetSyncs() {
   return absl::OkStatus();
 }
 
+absl::Status MetadataFiles::Rewrite() {
+  KL_ASSIGN_OR_RETURN(const auto all, ReadAll());
+  for (const auto& [name, bytes] : all) KL_RETURN_IF_ERROR(Write(name, bytes));
+  return Sync();
+}
+
 absl::StatusOr<Log::Metadata> MetadataFiles::ReadAll() const {
   KL_ASSIGN_OR_RETURN(const auto names, List());
   Log::Metadata metadata;

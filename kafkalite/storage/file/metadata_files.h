@@ -30,13 +30,17 @@ class MetadataFiles {
   absl::Status Delete(std::string_view name);
   // Nobody knows what is durable of all there are: Sync is to see to it.
   absl::Status ForgetSyncs();
+  // What there is, is written once more, as it is, and durable: a sync has failed, so none that
+  // comes later says anything of it.
+  absl::Status Rewrite();
   // What was written and deleted before is durable.
   absl::Status Sync();
   // All files of the folder but those of segments.
   absl::StatusOr<Log::Metadata> ReadAll() const;
 
- private:
   std::string PathOf(std::string_view name) const;
+
+ private:
   absl::StatusOr<std::vector<std::string>> List() const;  // names
 
   files::FileSystem& fs_;

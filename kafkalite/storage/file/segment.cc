@@ -26,6 +26,7 @@ namespace {
 constexpr int64_t kMaxRelative = std::numeric_limits<int32_t>::max();
 // How much of a log's end a start in order reads to find out whether its time index is whole.
 constexpr int64_t kCheckedBytes = 64 << 10;
+constexpr int64_t kRewriteWindowBytes = 1 << 20;
 
 std::string PathOf(const SegmentOptions& options, format::LogFileKind kind) {
   return base::Cat(options.folder, "/", format::ToString({options.base_offset, kind}));
@@ -303,6 +304,21 @@ absl::Status Segment::TruncateSuffix(Offset end) {
   KL_RETURN_IF_ERROR(Break(LearnTail()));
   next_offset_ = end;
   return absl::OkStatus();
+}
+
+absl::Status Segment::Rewrite(Offset from) {
+  KL_RETURN_IF_ERROR(broken_);
+  KL_ASSIGN_OR_RETURN(int64_t position, PositionOf(from));
+  std::vector<char> window(std::min<int64_t>(kRewriteWindowBytes, size_ - position));
+  while (position < size_) {
+    const auto bytes = std::min(window.size(), static_cast<size_t>(size_ - position));
+    KL_ASSIGN_OR_RETURN(const size_t read, log_->ReadAt(position, {window.data(), bytes}));
+    if (read != bytes) return Break(Scan(position, kSearchWindowBytes).Lost(position, "it ends"));
+    const std::string_view piece(window.data(), bytes);
+    KL_RETURN_IF_ERROR(Break(log_->WriteAt(position, {&piece, 1})));
+    position += static_cast<int64_t>(bytes);
+  }
+  return Sync();
 }
 
 Segment::PendingSync Segment::StartSync() const {

@@ -137,6 +137,9 @@ class Segment {
   // crash may bring them back until Sync. REQUIRES: end >= base_offset().
   absl::Status TruncateSuffix(model::Offset end);
 
+  // Writes the batches from the one on that contains `from` once more, as they are, and syncs them:
+  // after a sync that failed the kernel would pass over those that it takes for written.
+  absl::Status Rewrite(model::Offset from);
   // The log is durable, its name included; not that of its folder.
   absl::Status Sync() { return FinishSync(StartSync().Run()); }
   // The same in three steps, of which the second, which takes its time, may run on another thread

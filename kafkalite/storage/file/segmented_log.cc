@@ -127,6 +127,7 @@ absl::Status SegmentedLog::Load(const Start& start, std::vector<std::string>& re
           base::Cat(recovered.cut->bytes, " bytes are cut off: ", recovered.cut->reason));
       cut = true;
     }
+    if (start.rewrite) KL_RETURN_IF_ERROR(recovered.segment->Rewrite(start.recovery_point));
     segments_.push_back({std::move(recovered.segment), /*dirty=*/true, /*indexes=*/false});
   }
   // Those that are dropped must not come back without what was before them.

@@ -65,6 +65,7 @@ class SegmentedLog {
     bool clean = false;            // it was sealed and synced when it was last used
     model::Offset recovery_point;  // what comes before it was durable in any case
     model::Offset log_start;       // segments that end before it were let go
+    bool rewrite = false;          // what comes after recovery_point is to be made durable anew
   };
   // What had to be cut off or thrown away is said in `repairs`, which may be of several logs.
   static absl::StatusOr<std::unique_ptr<SegmentedLog>> Open(SegmentedLogOptions options,
