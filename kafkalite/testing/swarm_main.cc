@@ -3,6 +3,7 @@
 //   bazel run --config=release //kafkalite/testing:swarm -- --seeds 10000 --base 1000
 //   ... --seconds 60          of virtual time for each, with faults
 //   ... --keep-going          counts failures instead of stopping at the first
+//   ... --no-shrink           does not look for the smallest script
 //   ... --trace-hash          prints that of each run
 //
 // Prints what it is about to do first; of a failure what happened when, and the smallest script of
@@ -28,6 +29,7 @@ struct Flags {
   uint64_t base = 0;
   int32_t seconds = 60;
   bool keep_going = false;
+  bool shrink = true;
   bool trace_hash = false;
 };
 
@@ -42,6 +44,8 @@ bool Parse(int argc, char** argv, Flags& flags) {
       flags.seconds = static_cast<int32_t>(std::strtol(argv[++i], nullptr, 10));
     } else if (std::strcmp(argv[i], "--keep-going") == 0) {
       flags.keep_going = true;
+    } else if (std::strcmp(argv[i], "--no-shrink") == 0) {
+      flags.shrink = false;
     } else if (std::strcmp(argv[i], "--trace-hash") == 0) {
       flags.trace_hash = true;
     } else {
@@ -127,7 +131,7 @@ int main(int argc, char** argv) {
   if (!Parse(argc, argv, flags)) {
     std::fprintf(stderr,
                  "usage: swarm [--seeds N] [--base B] [--seconds S] [--keep-going] "
-                 "[--trace-hash]\n");
+                 "[--no-shrink] [--trace-hash]\n");
     return 2;
   }
   std::printf("%llu seeds from %llu, %d simulated seconds each\n",
@@ -153,7 +157,7 @@ int main(int argc, char** argv) {
       continue;
     }
     std::printf("%s: %s\n", options.ToString().c_str(), report.violations.front().c_str());
-    PrintFailure(report);
+    if (flags.shrink) PrintFailure(report);
     break;
   }
   PrintTotals(totals, flags,
