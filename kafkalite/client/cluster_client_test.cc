@@ -122,7 +122,8 @@ TEST_P(ClusterClientTest, AsksAgainAfterAPause) {
 TEST_P(ClusterClientTest, CallersShareARequestThatBeginsAfterTheyCalled) {
   FakeCluster& cluster = Start(1);
   cluster.CreateTopic("t", 1);
-  cluster.network().Disturb(base::NodeId{client_->client_id()}, base::NodeId{1}, {.delay = milliseconds(20)});
+  cluster.network().Disturb(base::NodeId{client_->client_id()}, base::NodeId{1},
+                            {.delay = milliseconds(20)});
   std::vector<std::shared_ptr<base::Completion>> done;
   for (int i = 0; i < 5; ++i) {
     done.push_back(std::make_shared<base::Completion>());
