@@ -22,6 +22,7 @@ namespace kafkalite::client {
 namespace {
 
 using model::BrokerId;
+using model::PartitionId;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Topic = std::shared_ptr<const TopicMetadata>;
@@ -73,6 +74,38 @@ TEST_P(ClusterClientTest, ForgetsATopicThatIsGone) {
   cluster.state().DeleteTopic("t");
   EXPECT_TRUE(absl::IsNotFound(Refresh("t").status()));
   EXPECT_EQ(client_->Find("t"), nullptr);
+}
+
+// KIP-320: as of a broker that nobody has told anything for a while.
+TEST_P(ClusterClientTest, WhatIsOlderThanWhatItKnowsDoesNotCount) {
+  FakeCluster& cluster = Start(3);
+  cluster.CreateTopic("t", 2);
+  cluster.SetLeader({"t", PartitionId(0)}, 3);
+  ASSERT_TRUE(Refresh("t").ok());
+  cluster.state().With({"t", PartitionId(0)}, [](FakeState::Partition& partition) {
+    partition.leader = BrokerId(1);
+    partition.leader_epoch = model::LeaderEpoch(0);
+  });
+  cluster.SetLeader({"t", PartitionId(1)}, 1);
+  const absl::StatusOr<Topic> topic = Refresh("t");
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  EXPECT_EQ((*topic)->partitions[0].leader, BrokerId(3));
+  EXPECT_EQ((*topic)->partitions[0].leader_epoch, model::LeaderEpoch(1));
+  EXPECT_EQ((*topic)->partitions[1].leader, BrokerId(1));
+  EXPECT_EQ(client_->Find("t"), *topic);
+}
+
+TEST_P(ClusterClientTest, ATopicThatHasFewerPartitionsWasMadeAnew) {
+  FakeCluster& cluster = Start(1);
+  cluster.CreateTopic("t", 2);
+  cluster.SetLeader({"t", PartitionId(0)}, 1);
+  ASSERT_TRUE(Refresh("t").ok());
+  cluster.state().DeleteTopic("t");
+  cluster.CreateTopic("t", 1);
+  const absl::StatusOr<Topic> topic = Refresh("t");
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  EXPECT_EQ((*topic)->partitions.size(), 1u);
+  EXPECT_EQ((*topic)->partitions[0].leader_epoch, model::LeaderEpoch(0));
 }
 
 TEST_P(ClusterClientTest, ClientsHaveNumbersOfTheirOwn) {

@@ -242,6 +242,37 @@ TEST_F(FileStorageCrashTest, AnIdTellsACrashThatMayHaveLostSomethingFromOneThatD
       << "what was stopped in order has nothing to lose";
 }
 
+// Nobody had been told that it was written.
+TEST_F(FileStorageCrashTest, AWriteThatWasCutShortIsNoLoss) {
+  Append(0, 3);
+  machine_.Run();
+  machine_.fs().SetFault([](const MemoryFileSystem::Operation& operation) {
+    const bool changes = operation.kind == Kind::kWrite || operation.kind == Kind::kTruncate;
+    if (!changes || !operation.path.ends_with(".log")) return MemoryFileSystem::Verdict{};
+    return MemoryFileSystem::Verdict{absl::DataLossError("EIO"), operation.bytes / 2};
+  });
+  Append(3, 4);
+  machine_.Run();
+  machine_.fs().SetFault(nullptr);
+  Kill();
+  EXPECT_EQ(log_->end_offset(), Offset(3));
+  EXPECT_THAT(machine_.storage().repairs(), testing::Not(IsEmpty()));
+  EXPECT_EQ(log_->id(), model::LogId(7));
+}
+
+TEST_F(FileStorageCrashTest, ABatchThatWasDamagedIsOne) {
+  Append(0, 3);
+  machine_.Run();
+  log_.reset();
+  machine_.Kill();
+  const std::string path = "/data/orders-0/00000000000000000000.log";
+  const auto size = files::ReadFile(machine_.fs(), path).value().size();
+  ASSERT_TRUE(machine_.fs().Corrupt(path, static_cast<int64_t>(size) - 1, "X").ok());
+  Start();
+  EXPECT_EQ(log_->end_offset(), Offset(2));
+  EXPECT_EQ(log_->id(), model::AfterLoss(model::LogId(7)));
+}
+
 TEST_F(FileStorageCrashTest, AnIdThatLacksADigitIsNone) {
   Append(0, 3);
   machine_.Run();
